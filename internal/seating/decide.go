@@ -1,0 +1,223 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package seating
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Grant gives a session its seat.
+type Grant struct {
+	Session string
+	Seat    Seat
+	// Connection is the one that the session joins (reason SeatShared) or opens; empty for Uncounted.
+	Connection string
+	Reason     Reason
+	Message    string
+	// Enroll: the user has no account yet and becomes one.
+	Enroll bool
+}
+
+// Denial refuses a session for good, or tells it to wait (reason Waiting) until a time.
+type Denial struct {
+	Session string
+	Reason  Reason
+	Message string
+	Until   time.Time
+}
+
+// Plan is what is to be done now. Carried out in full it leaves nothing to decide until Next.
+type Plan struct {
+	// License lists accounts that are given a named seat.
+	License []string
+	// Grants, Denials and Waits are in the order of arrival.
+	Grants  []Grant
+	Denials []Denial
+	// Waits are the sessions that begin to wait; those that already do are left alone.
+	Waits []Denial
+	// Next is when to look again though nothing changed; zero: never.
+	Next time.Time
+
+	table Table
+}
+
+// Empty says that nothing is to be granted, denied or told to wait.
+func (p *Plan) Empty() bool {
+	return len(p.License)+len(p.Grants)+len(p.Denials)+len(p.Waits) == 0
+}
+
+// Decide plans for all who wait, first come first served, and at most maxGrants seats. It changes nothing: the plan holds once its grants were
+// recorded where other allocators see them, and the ledger learns it by Grant and PutAccount.
+func (l *Ledger) Decide(now time.Time, maxGrants int) *Plan {
+	d := &deciding{Ledger: l, now: now, plan: &Plan{Next: l.rules.nextChange(now)}, budget: maxGrants,
+		licensed: map[string]bool{}, opened: map[string]string{}, more: map[Seat]int{}}
+	d.licenseAccounts()
+	for _, s := range l.queue() {
+		d.session(s)
+	}
+	d.plan.table = l.tableWith(d.newHolders, d.more)
+	return d.plan
+}
+
+// queue is the pending sessions in the order of arrival.
+func (l *Ledger) queue() []Session {
+	queue := make([]Session, 0, len(l.pending))
+	for id := range l.pending {
+		queue = append(queue, l.sessions[id])
+	}
+	slices.SortFunc(queue, func(a, b Session) int { return compareArrivals(a.Arrival, b.Arrival) })
+	return queue
+}
+
+// deciding is a plan in the making: the ledger, and what the plan has given away so far.
+type deciding struct {
+	*Ledger
+
+	now        time.Time
+	plan       *Plan
+	budget     int
+	licensed   map[string]bool   // accounts licensed by this plan
+	newHolders int               // users who hold a named seat by this plan alone
+	opened     map[string]string // connections opened by this plan, by share key
+	more       map[Seat]int      // how many of them, by seat type
+}
+
+// licenseAccounts gives free named seats to named accounts without one, in the order of arrival. An account that has a seat keeps it
+// whatever comes: later accounts only ever get what is free.
+func (d *deciding) licenseAccounts() {
+	if d.rules.Named == nil {
+		return
+	}
+	waiting := make([]Account, 0, len(d.unlicensed))
+	for id := range d.unlicensed {
+		waiting = append(waiting, d.accounts[id])
+	}
+	slices.SortFunc(waiting, func(a, b Account) int { return compareArrivals(a.Arrival, b.Arrival) })
+	for _, a := range waiting {
+		// A user who holds a seat already, by a live session of an earlier account, needs no second one.
+		holds := d.holders[d.rules.UserKey(a.User)] > 0
+		if !holds && len(d.holders)+d.newHolders >= *d.rules.Named {
+			continue
+		}
+		if d.budget == 0 {
+			d.plan.Next = d.now
+			return
+		}
+		d.budget--
+		if !holds {
+			d.newHolders++
+		}
+		d.licensed[a.ID] = true
+		d.plan.License = append(d.plan.License, a.ID)
+	}
+}
+
+func (d *deciding) session(s Session) {
+	if s.System {
+		d.grant(Grant{Session: s.ID, Seat: Uncounted, Reason: SystemLogin, Message: "A system login takes no seat."})
+		return
+	}
+	if !d.rules.InForce(d.now) {
+		d.deny(s, PoolNotInForce, d.notInForce())
+		return
+	}
+	account, known := d.account(d.rules.UserKey(s.User))
+	switch {
+	case !known && !d.rules.Enroll:
+		d.deny(s, AccountRequired, "The user has no account in this pool; an administrator must create one.")
+	case !known && d.rules.Concurrent == nil:
+		d.deny(s, AccountRequired, "The user has no account in this pool, which has named seats only; an administrator must create one.")
+	case known && account.Disabled:
+		d.deny(s, AccountDisabled, "The user's account is disabled; an administrator must enable it.")
+	case known && account.Type == Named:
+		d.named(s, account)
+	case d.rules.Concurrent == nil:
+		d.deny(s, ModelNotLicensed, "The user's account is concurrent, and this pool has no concurrent seats.")
+	default:
+		d.concurrent(s, !known)
+	}
+}
+
+func (d *deciding) notInForce() string {
+	if d.rules.NotYetValid(d.now) {
+		return fmt.Sprintf("The pool grants seats from %s on.", d.rules.NotBefore.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("The pool granted seats until %s.", d.rules.NotAfter.UTC().Format(time.RFC3339))
+}
+
+func (d *deciding) named(s Session, account Account) {
+	switch {
+	case d.rules.Named == nil:
+		d.deny(s, ModelNotLicensed, "The user's account is named, and this pool has no named seats.")
+	case !account.Licensed && !d.licensed[account.ID]:
+		d.deny(s, AccountNotLicensed, fmt.Sprintf("All %d named seats are held by other accounts; one of them must be deleted, or seats bought.", *d.rules.Named))
+	default:
+		d.seat(s, Named, false)
+	}
+}
+
+func (d *deciding) concurrent(s Session, enroll bool) {
+	key := d.rules.shareKey(&s, Concurrent)
+	_, joins := d.joins(key)
+	_, opened := d.opened[key]
+	if joins || opened || d.live[Concurrent]+d.more[Concurrent] < *d.rules.Concurrent {
+		d.seat(s, Concurrent, enroll)
+		return
+	}
+	full := fmt.Sprintf("All %d concurrent seats are taken.", *d.rules.Concurrent)
+	if s.MaxWait <= 0 {
+		d.deny(s, SeatsExhausted, full)
+		return
+	}
+	until := s.WaitUntil
+	if until.IsZero() {
+		until = d.now.Add(s.MaxWait)
+		d.plan.Waits = append(d.plan.Waits, Denial{Session: s.ID, Reason: Waiting, Until: until,
+			Message: full + " The session waits its turn until " + until.UTC().Format(time.RFC3339) + "."})
+	}
+	if !d.now.Before(until) {
+		d.deny(s, WaitExpired, full+" None came free while the session waited.")
+		return
+	}
+	d.lookAgain(until)
+}
+
+// seat lets a session join its connection, or opens one.
+func (d *deciding) seat(s Session, seat Seat, enroll bool) {
+	key := d.rules.shareKey(&s, seat)
+	g := Grant{Session: s.ID, Seat: seat, Enroll: enroll, Reason: SeatShared, Message: "The session shares " + seat.article() + " with the user's other sessions."}
+	if id, ok := d.joins(key); ok {
+		g.Connection = id
+	} else if id, ok := d.opened[key]; ok {
+		g.Connection = id
+	} else {
+		g.Connection, g.Reason, g.Message = s.ID, SeatGranted, "The session has "+seat.article()+"."
+	}
+	if d.grant(g) && g.Connection == s.ID {
+		d.opened[key] = s.ID
+		d.more[seat]++
+	}
+}
+
+func (d *deciding) grant(g Grant) bool {
+	if d.budget == 0 {
+		d.plan.Next = d.now
+		return false
+	}
+	d.budget--
+	d.plan.Grants = append(d.plan.Grants, g)
+	return true
+}
+
+func (d *deciding) deny(s Session, reason Reason, message string) {
+	d.plan.Denials = append(d.plan.Denials, Denial{Session: s.ID, Reason: reason, Message: message})
+}
+
+func (d *deciding) lookAgain(at time.Time) {
+	if d.plan.Next.IsZero() || at.Before(d.plan.Next) {
+		d.plan.Next = at
+	}
+}
