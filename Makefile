@@ -1,0 +1,68 @@
+# Everything that is done with this repository. `make help` lists it.
+# A machine needs Go, git, bash and make; tools and the control plane's binaries are built from the Go module proxy.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+# One shell a recipe: variables live to its end, and `exec` gives signals to the program itself.
+.ONESHELL:
+# Recipes use all cores by themselves; several at once only disturb each other's measurements.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+
+# Tools have a module of their own. Go builds each once and keeps the result in its build cache, keyed by version.
+TOOL := go tool -modfile=hack/tools/go.mod
+
+# kubectl of the machine, or else that of the control plane's binaries.
+KUBECTL = $$(command -v kubectl || echo "$$(hack/assets.sh)/kubectl")
+
+# What a cluster gets from here is owned by a field manager of our own, so that applying again changes nothing.
+APPLY := apply --server-side --force-conflicts --field-manager=seatkeeper-install
+
+##@ Try it
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: build ## A local control plane, the operator and simulated users; follows the seats until Ctrl-C (or DEMO_SECONDS)
+	@export KUBEBUILDER_ASSETS="$$(hack/assets.sh)"
+	go build -o bin/demo ./hack/demo
+	exec bin/demo
+
+.PHONY: cluster
+cluster: ## A local control plane in the foreground, until Ctrl-C; writes bin/kubeconfig when it is ready
+	@export KUBEBUILDER_ASSETS="$$(hack/assets.sh)"
+	go build -o bin/cluster ./hack/cluster
+	exec bin/cluster
+
+.PHONY: install
+install: ## Apply the kinds, permissions and policies to the cluster of $KUBECONFIG
+	@kubectl="$(KUBECTL)"
+	"$$kubectl" $(APPLY) -k config/install
+	"$$kubectl" wait --for=condition=Established --timeout=60s \
+	  crd/licensepools.licensing.seatkeeper.dev crd/licenseaccounts.licensing.seatkeeper.dev crd/usersessions.licensing.seatkeeper.dev
+
+.PHONY: uninstall
+uninstall: ## Remove from the cluster of $KUBECONFIG what install applied, with all pools, accounts and sessions
+	@"$(KUBECTL)" delete --ignore-not-found -k config/install
+
+##@ Build
+
+.PHONY: build
+build: ## bin/seatkeeper and bin/kubectl-seats
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
+
+.PHONY: assets
+assets: ## Build or find the control plane's binaries; the last line printed is their folder
+	@hack/assets.sh
+
+.PHONY: clean
+clean: ## Remove what was built (the control plane's binaries stay in the user's cache)
+	rm -rf bin dist
