@@ -66,3 +66,47 @@ assets: ## Build or find the control plane's binaries; the last line printed is 
 .PHONY: clean
 clean: ## Remove what was built (the control plane's binaries stay in the user's cache)
 	rm -rf bin dist
+
+##@ Work on it
+
+.PHONY: generate
+generate: ## Make what follows from api/ and the RBAC markers: deep copies, the kinds' schemas, the role, docs/api.md
+	@$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
+	mkdir -p docs
+	$(TOOL) crd-ref-docs --log-level=ERROR --renderer=markdown --config=hack/api-docs.yaml --source-path=api --output-path=docs/api.md
+	$(TOOL) controller-gen rbac:roleName=seatkeeper-operator paths=./controllers/... paths=./cmd/... output:rbac:dir=config/rbac
+
+.PHONY: test
+test: ## Everything that must hold: all tests against a real control plane, lint, verify
+	@export KUBEBUILDER_ASSETS="$$(hack/assets.sh)"
+	hack/stage.sh "Build and vet" go vet ./...
+	# The race detector needs a C compiler; without one these packages run below, unwatched.
+	if [[ "$$(go env CGO_ENABLED)" == 1 ]]; then
+	  hack/stage.sh "Packages without Kubernetes, with the race detector" go test -race -count=1 ./internal/...
+	else
+	  echo "==> No C compiler found: the race detector is left out"
+	fi
+	# One package at a time: on two cores, several control planes at once would outlast their tests' patience.
+	hack/stage.sh "All packages, against a real control plane" go test -p 1 -count=1 -timeout 30m ./...
+	hack/stage.sh "Lint" $(MAKE) lint
+	hack/stage.sh "Verify" $(MAKE) verify
+	echo "All of it holds."
+
+.PHONY: lint
+lint: ## Lint the code, and api/ by the Kubernetes API conventions
+	@$(TOOL) golangci-lint run ./...
+	$(TOOL) golangci-lint-kube-api-linter run --config=hack/kube-api-linter.yaml --path-mode=abs ./api/...
+
+.PHONY: fmt
+fmt: ## Format the code
+	@$(TOOL) golangci-lint fmt ./...
+
+.PHONY: verify
+verify: ## Regenerate everything, tidy and format; fail if that changes a file, or if a generated file is not committed
+	@hack/verify.sh
+
+.PHONY: bench
+bench: ## The benchmarks of docs/benchmarks.md
+	@export KUBEBUILDER_ASSETS="$$(hack/assets.sh)"
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./test/bench/...

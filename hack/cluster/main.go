@@ -35,7 +35,7 @@ func run(ctx context.Context, kubeconfig string) (err error) {
 	if err := os.Remove(kubeconfig); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(kubeconfig), 0o755); err != nil { //nolint:gosec // a folder of build results, not of secrets
+	if err := os.MkdirAll(filepath.Dir(kubeconfig), 0o755); err != nil {
 		return err
 	}
 	fmt.Println("Starting etcd, kube-apiserver and kube-controller-manager...")

@@ -34,7 +34,7 @@ func startProcess(program, logPath string, args ...string) (*process, error) {
 		return nil, err
 	}
 	// No context: what ends the child is stop, which asks before it kills.
-	cmd := exec.Command(program, args...) //nolint:gosec,noctx // the programs are ours; see above
+	cmd := exec.Command(program, args...) //nolint:noctx // see above
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childAttributes()
 	p := &process{name: filepath.Base(program), logPath: logPath, cmd: cmd, exited: make(chan struct{})}
@@ -106,7 +106,7 @@ func (p *process) failure(reason error) error {
 
 // tail returns the last lines of a file.
 func tail(path string) []byte {
-	content, err := os.ReadFile(path) //nolint:gosec // a log of our own child
+	content, err := os.ReadFile(path)
 	if err != nil {
 		return []byte(err.Error())
 	}
