@@ -71,6 +71,11 @@ type LicenseAccountStatus struct {
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
+	// poolUID is the uid of the pool that took over the account from an earlier pool of the same name.
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	PoolUID string `json:"poolUID,omitempty"`
+
 	// arrivalRevision is the API server's revision at which the operator first saw the account: of two made in one second, the lower came first.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64

@@ -13,12 +13,34 @@ import (
 type Grant struct {
 	Session string
 	Seat    Seat
-	// Connection is the one that the session joins (reason SeatShared) or opens; empty for Uncounted.
+	// Connection is the one that the session joins, or its own id: then it opens one. Empty for Uncounted.
 	Connection string
-	Reason     Reason
-	Message    string
 	// Enroll: the user has no account yet and becomes one.
 	Enroll bool
+}
+
+// Reason says why, in a word.
+func (g Grant) Reason() Reason {
+	switch g.Connection {
+	case "":
+		return SystemLogin
+	case g.Session:
+		return SeatGranted
+	default:
+		return SeatShared
+	}
+}
+
+// Message says why, in a sentence.
+func (g Grant) Message() string {
+	switch g.Reason() {
+	case SystemLogin:
+		return "A system login takes no seat."
+	case SeatShared:
+		return "The session shares " + g.Seat.article() + " with the user's other sessions."
+	default:
+		return "The session has " + g.Seat.article() + "."
+	}
 }
 
 // Denial refuses a session for good, or tells it to wait (reason Waiting) until a time.
@@ -117,7 +139,7 @@ func (d *deciding) licenseAccounts() {
 
 func (d *deciding) session(s Session) {
 	if s.System {
-		d.grant(Grant{Session: s.ID, Seat: Uncounted, Reason: SystemLogin, Message: "A system login takes no seat."})
+		d.grant(Grant{Session: s.ID, Seat: Uncounted})
 		return
 	}
 	if !d.rules.InForce(d.now) {
@@ -188,13 +210,11 @@ func (d *deciding) concurrent(s Session, enroll bool) {
 // seat lets a session join its connection, or opens one.
 func (d *deciding) seat(s Session, seat Seat, enroll bool) {
 	key := d.rules.shareKey(&s, seat)
-	g := Grant{Session: s.ID, Seat: seat, Enroll: enroll, Reason: SeatShared, Message: "The session shares " + seat.article() + " with the user's other sessions."}
+	g := Grant{Session: s.ID, Seat: seat, Connection: s.ID, Enroll: enroll}
 	if id, ok := d.joins(key); ok {
 		g.Connection = id
 	} else if id, ok := d.opened[key]; ok {
 		g.Connection = id
-	} else {
-		g.Connection, g.Reason, g.Message = s.ID, SeatGranted, "The session has "+seat.article()+"."
 	}
 	if d.grant(g) && g.Connection == s.ID {
 		d.opened[key] = s.ID

@@ -6,7 +6,7 @@
 package seating
 
 import (
-	"fmt"
+	"strings"
 	"time"
 )
 
@@ -165,6 +165,4 @@ type Account struct {
 	Licensed bool
 }
 
-func (s Seat) article() string {
-	return fmt.Sprintf("a %s seat", map[Seat]string{Named: "named", Concurrent: "concurrent"}[s])
-}
+func (s Seat) article() string { return "a " + strings.ToLower(string(s)) + " seat" }

@@ -1,0 +1,98 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+)
+
+// inbox holds what the watches saw of each pool's sessions and accounts until the pool's reconcile takes it in. So a reconcile costs as much as
+// has changed, not as much as there is.
+type inbox struct {
+	mu    sync.Mutex
+	pools map[types.NamespacedName]map[types.UID]letter
+}
+
+// letter is the newest seen of one object.
+type letter struct {
+	object client.Object
+	gone   bool
+}
+
+func newInbox() *inbox {
+	return &inbox{pools: map[types.NamespacedName]map[types.UID]letter{}}
+}
+
+func (in *inbox) put(pool types.NamespacedName, l letter) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.pools[pool] == nil {
+		in.pools[pool] = map[types.UID]letter{}
+	}
+	in.pools[pool][l.object.GetUID()] = l
+}
+
+func (in *inbox) take(pool types.NamespacedName) map[types.UID]letter {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	letters := in.pools[pool]
+	delete(in.pools, pool)
+	return letters
+}
+
+// poolOf names the pool that a session or an account belongs to.
+func poolOf(obj client.Object) types.NamespacedName {
+	switch o := obj.(type) {
+	case *licensing.UserSession:
+		return types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.PoolRef.Name}
+	case *licensing.LicenseAccount:
+		return types.NamespacedName{Namespace: o.Namespace, Name: o.Spec.PoolRef.Name}
+	default:
+		return client.ObjectKeyFromObject(obj)
+	}
+}
+
+// handler puts each event into the inbox. It wakes the pool's reconcile unless the update concerns no seat: activity and freshness writes do not.
+func (in *inbox) handler() handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	deliver := func(l letter, q queue) {
+		pool := poolOf(l.object)
+		in.put(pool, l)
+		q.Add(reconcile.Request{NamespacedName: pool})
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { deliver(letter{object: e.Object}, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			if concernsSeats(e.ObjectOld, e.ObjectNew) {
+				deliver(letter{object: e.ObjectNew}, q)
+				return
+			}
+			in.put(poolOf(e.ObjectNew), letter{object: e.ObjectNew})
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			deliver(letter{object: e.Object, gone: true}, q)
+		},
+	}
+}
+
+// concernsSeats says whether an update may change who has a seat. Of a session that holds one, its facts being immutable, only its end does.
+func concernsSeats(before, after client.Object) bool {
+	was, ok := before.(*licensing.UserSession)
+	if !ok {
+		return true
+	}
+	is := after.(*licensing.UserSession)
+	return is.Status.State != licensing.SessionActive || was.Status.State != is.Status.State || was.Generation != is.Generation ||
+		was.DeletionTimestamp.IsZero() != is.DeletionTimestamp.IsZero()
+}

@@ -1,0 +1,77 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// holdsSeat says whether an account's record says that it holds a named seat.
+func holdsSeat(a *licensing.LicenseAccount) bool {
+	c := meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed)
+	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == licensing.ReasonSeatHeld
+}
+
+// showsStanding says whether an account's condition says how it stands.
+func showsStanding(a *licensing.LicenseAccount, st seating.Standing) bool {
+	c := meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed)
+	return c != nil && c.Status == conditionStatus(st.Licensed) && c.Reason == string(st.Reason) && c.Message == st.Message &&
+		c.ObservedGeneration == a.Generation && a.Status.ObservedGeneration == a.Generation
+}
+
+// errVoid says that an intent no longer stands.
+var errVoid = errors.New("the intent no longer stands")
+
+// licenseAccount writes to an account that it holds a named seat, as an intent on the pool says; errVoid when it no longer does.
+//
+// A session that ends never comes back, but an account can give its seat up and want it again. So that a manager that slept since it recorded the intent
+// does not carry it out a second time, the intent must still be on the pool after the account was read: whoever takes it off
+// writes the account first, and then this write fails.
+func (r *LicensePoolReconciler) licenseAccount(ctx context.Context, a *licensing.LicenseAccount, intent licensing.GrantIntent, now time.Time) (client.Object, error) {
+	pool := &licensing.LicensePool{}
+	if err := r.Live.Get(ctx, poolOf(a), pool); apierrors.IsNotFound(err) {
+		return nil, errVoid
+	} else if err != nil {
+		return nil, fmt.Errorf("confirming an account's seat: %w", err)
+	}
+	if pool.Status.Grants == nil || !slices.Contains(pool.Status.Grants.Intents, intent) {
+		return nil, errVoid
+	}
+	return r.patchAccount(ctx, a, func(a *licensing.LicenseAccount) {
+		setLicensed(a, seating.Standing{Licensed: true, Reason: seating.SeatHeld, Message: "The account holds a named seat."}, now)
+	})
+}
+
+// judgeAccount writes how an account stands.
+func (r *LicensePoolReconciler) judgeAccount(ctx context.Context, a *licensing.LicenseAccount, st seating.Standing, now time.Time) (client.Object, error) {
+	return r.patchAccount(ctx, a, func(a *licensing.LicenseAccount) { setLicensed(a, st, now) })
+}
+
+func setLicensed(a *licensing.LicenseAccount, st seating.Standing, now time.Time) {
+	meta.SetStatusCondition(&a.Status.Conditions, metav1.Condition{
+		Type: licensing.ConditionLicensed, Status: conditionStatus(st.Licensed), Reason: string(st.Reason), Message: st.Message,
+		ObservedGeneration: a.Generation, LastTransitionTime: metav1.NewTime(now),
+	})
+	a.Status.ObservedGeneration = a.Generation
+	rememberArrival(a, &a.Status.ArrivalRevision)
+}
+
+func conditionStatus(b bool) metav1.ConditionStatus {
+	if b {
+		return metav1.ConditionTrue
+	}
+	return metav1.ConditionFalse
+}

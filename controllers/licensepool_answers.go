@@ -1,0 +1,112 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// answer tells all whom a plan gave no seat: sessions that are denied or wait, and accounts that stand otherwise than their condition says. None of
+// that gives anything away, so each write needs no more than its own precondition.
+func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seating.Plan) error {
+	now := r.Clock.Now()
+	denials, waits := map[types.UID]seating.Denial{}, map[types.UID]seating.Denial{}
+	var objects []client.Object
+	for _, d := range plan.Denials {
+		denials[types.UID(d.Session)] = d
+	}
+	for _, d := range plan.Waits {
+		waits[types.UID(d.Session)] = d
+	}
+	for uid := range denials {
+		delete(waits, uid)
+		objects = append(objects, b.sessions[uid])
+	}
+	for uid := range waits {
+		objects = append(objects, b.sessions[uid])
+	}
+	standings := map[types.UID]seating.Standing{}
+	b.noteDue()
+	for uid := range b.due {
+		if _, open := b.todo[uid]; !open {
+			standings[uid] = b.ledger.Standing(string(uid))
+			objects = append(objects, b.accounts[uid])
+		}
+	}
+	return r.each(ctx, b, objects, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		var written client.Object
+		var err error
+		switch o := obj.(type) {
+		case *licensing.LicenseAccount:
+			if written, err = r.judgeAccount(ctx, o, standings[o.UID], now); err == nil {
+				r.announceAccount(o, standings[o.UID])
+			}
+		case *licensing.UserSession:
+			if d, denied := denials[o.UID]; denied {
+				written, err = r.denySession(ctx, o, d, now)
+			} else {
+				written, err = r.queueSession(ctx, o, waits[o.UID], now)
+			}
+		}
+		return unlessChanged(obj, written, err)
+	})
+}
+
+// tellPoolMissing tells sessions and accounts that their pool does not exist. A session stays Pending and is decided on when the pool appears; an account
+// that already has a condition keeps it, and a named one its seat: the pool may be back in a moment.
+func (r *LicensePoolReconciler) tellPoolMissing(ctx context.Context, b *book) error {
+	now := r.Clock.Now()
+	var objects []client.Object
+	for _, s := range b.sessions {
+		c := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionGranted)
+		if sessionFacts(s).State == seating.Pending && (c == nil || c.Reason != licensing.ReasonPoolNotFound) {
+			objects = append(objects, s)
+		}
+	}
+	for _, a := range b.accounts {
+		if meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed) == nil {
+			objects = append(objects, a)
+		}
+	}
+	return r.each(ctx, b, objects, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		var written client.Object
+		var err error
+		switch o := obj.(type) {
+		case *licensing.UserSession:
+			written, err = r.patchSession(ctx, o, func(s *licensing.UserSession) {
+				setGranted(s, metav1.ConditionFalse, licensing.ReasonPoolNotFound,
+					"The pool "+s.Spec.PoolRef.Name+" does not exist in this namespace; the session waits for it to be created.", now)
+				rememberArrival(s, &s.Status.ArrivalRevision)
+			})
+		case *licensing.LicenseAccount:
+			written, err = r.patchAccount(ctx, o, func(a *licensing.LicenseAccount) {
+				setLicensed(a, seating.Standing{Reason: licensing.ReasonPoolNotFound,
+					Message: "The pool " + a.Spec.PoolRef.Name + " does not exist in this namespace."}, now)
+			})
+		}
+		return unlessChanged(obj, written, err)
+	})
+}
+
+// stamp writes to an object that this pool has taken it over from an earlier one of the same name.
+func (r *LicensePoolReconciler) stamp(ctx context.Context, obj client.Object, poolUID types.UID) (client.Object, error) {
+	if s, ok := obj.(*licensing.UserSession); ok {
+		return r.patchSession(ctx, s, func(s *licensing.UserSession) {
+			s.Status.PoolUID = string(poolUID)
+			rememberArrival(s, &s.Status.ArrivalRevision)
+		})
+	}
+	return r.patchAccount(ctx, obj.(*licensing.LicenseAccount), func(a *licensing.LicenseAccount) {
+		a.Status.PoolUID = string(poolUID)
+		rememberArrival(a, &a.Status.ArrivalRevision)
+	})
+}

@@ -1,0 +1,237 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package controllers brings pools, accounts and sessions to where the seating package decides they should be.
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+const (
+	// maxIntents bounds what one write of a pool records, and so the pool's size: some 250 bytes an intent.
+	maxIntents = 500
+	// maxTries bounds how often one reconcile decides anew after a conflict before it lets others have their turn.
+	maxTries = 8
+	// parallelWrites bounds the writes of one pool's reconcile under way at once.
+	parallelWrites = 32
+	// tidyAfter is how long carried-out intents stay on a pool that nothing else writes.
+	tidyAfter = 10 * time.Second
+)
+
+// LicensePoolReconciler gives the seats of pools to sessions and accounts, and shows what is used. All that concerns one pool's seats is decided in
+// one place, one reconcile at a time, many waiters at once.
+type LicensePoolReconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server itself.
+	Live client.Reader
+	// Recorder emits Events.
+	Recorder events.EventRecorder
+	// Clock is the only one that deadlines go by (invariant 8).
+	Clock clock.PassiveClock
+
+	inbox *inbox
+	mu    sync.Mutex
+	books map[types.NamespacedName]*book
+}
+
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licensepools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licensepools/status,verbs=update
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseaccounts,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseaccounts/status,verbs=patch
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupWithManager registers the reconciler.
+func (r *LicensePoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.inbox = newInbox()
+	r.books = map[types.NamespacedName]*book{}
+	return ctrl.NewControllerManagedBy(mgr).
+		For(&licensing.LicensePool{}).
+		Watches(&licensing.UserSession{}, r.inbox.handler()).
+		Watches(&licensing.LicenseAccount{}, r.inbox.handler()).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: 4,
+			// A pool whose writes fail is tried again within seconds for as long as that lasts: people wait at the other end.
+			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
+		}).
+		Complete(r)
+}
+
+// book returns the pool's book; only the reconcile of that pool uses it.
+func (r *LicensePoolReconciler) book(key types.NamespacedName) *book {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	b, ok := r.books[key]
+	if !ok {
+		b = newBook(key)
+		r.books[key] = b
+	}
+	return b
+}
+
+// forget drops the book of a pool that has nothing in it.
+func (r *LicensePoolReconciler) forget(key types.NamespacedName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.books, key)
+	dropPoolMetrics(key)
+}
+
+// Reconcile decides on all that waits at one pool.
+func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	b := r.book(req.NamespacedName)
+	now := r.Clock.Now()
+	if err := r.observePool(ctx, b); err != nil {
+		return ctrl.Result{}, err
+	}
+	b.deliver(r.inbox.take(req.NamespacedName), now)
+	if b.pool == nil {
+		return ctrl.Result{}, r.awaitPool(ctx, b)
+	}
+
+	if b.term == "" {
+		work, since := r.undone(b, now)
+		if !work {
+			return r.lookAgain(b, b.ledger.Decide(now, maxIntents)), nil
+		}
+		if wait := b.rivalry.wait(now, since); wait > 0 {
+			return ctrl.Result{RequeueAfter: wait}, nil
+		}
+		if err := r.takeTerm(ctx, b); err != nil {
+			return r.afterConflict(ctx, b, err)
+		}
+	}
+	plan, err := r.allocate(ctx, b)
+	if err != nil {
+		return r.afterConflict(ctx, b, err)
+	}
+	return r.lookAgain(b, plan), nil
+}
+
+// observePool takes in the pool as the cache has it, unless what is known is newer.
+func (r *LicensePoolReconciler) observePool(ctx context.Context, b *book) error {
+	pool := &licensing.LicensePool{}
+	err := r.Client.Get(ctx, b.key, pool)
+	if apierrors.IsNotFound(err) && b.pool == nil {
+		return nil
+	}
+	if apierrors.IsNotFound(err) || (err == nil && b.pool != nil && b.pool.UID != pool.UID) {
+		// The cache may be behind what was just created, or what was just written: look live before anybody is told that the pool is gone.
+		pool = &licensing.LicensePool{}
+		err = r.Live.Get(ctx, b.key, pool)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		b.pool = nil
+		b.loseTerm(r.Clock.Now())
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading the pool: %w", err)
+	}
+	r.meetPool(b, pool)
+	return nil
+}
+
+// errFenced says that another manager took the term, or that the pool is another one of the same name: the ledger is no longer the truth.
+var errFenced = errors.New("another manager grants from this pool now")
+
+// meetPool takes in a pool that was read; the term is given up when it is no longer this manager's.
+func (r *LicensePoolReconciler) meetPool(b *book, pool *licensing.LicensePool) {
+	replaced := b.pool != nil && b.pool.UID != pool.UID
+	if b.pool != nil && !replaced && older(pool, b.pool.ResourceVersion) {
+		return
+	}
+	b.putPool(pool)
+	switch {
+	case b.term == "":
+	case replaced:
+		b.loseTerm(r.Clock.Now())
+	case pool.Status.Grants == nil || pool.Status.Grants.Term != b.term:
+		b.loseTerm(r.Clock.Now())
+		b.rivalry.lost(r.Clock.Now())
+	}
+}
+
+// undone says whether there is anything to write, and since when undecided sessions are known; zero: there are none.
+func (r *LicensePoolReconciler) undone(b *book, now time.Time) (bool, time.Time) {
+	plan := b.ledger.Decide(now, maxIntents)
+	var since time.Time
+	note := func(id string) {
+		if seen := b.firstSeen[types.UID(id)]; since.IsZero() || seen.Before(since) {
+			since = seen
+		}
+	}
+	for _, g := range plan.Grants {
+		note(g.Session)
+	}
+	for _, denials := range [][]seating.Denial{plan.Denials, plan.Waits} {
+		for _, d := range denials {
+			note(d.Session)
+		}
+	}
+	b.noteDue()
+	work := !plan.Empty() || len(b.due) > 0 || !shows(b.pool, poolStatus(b.pool, plan.Table(), b.ledger.Rules(), now))
+	if !work {
+		b.rivalry.idleSince = time.Time{}
+	}
+	return work, since
+}
+
+// lookAgain asks to be woken when time alone changes what is to be done.
+func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan) ctrl.Result {
+	now := r.Clock.Now()
+	next := plan.Next
+	if !b.tidyAt.IsZero() && (next.IsZero() || b.tidyAt.Before(next)) {
+		next = b.tidyAt
+	}
+	if next.IsZero() {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: max(time.Millisecond, next.Sub(now))}
+}
+
+// afterConflict turns losing a race into trying again; it is no error.
+func (r *LicensePoolReconciler) afterConflict(ctx context.Context, b *book, err error) (ctrl.Result, error) {
+	switch {
+	case errors.Is(err, errFenced):
+		log.FromContext(ctx).Info("Lost the pool's term to another manager", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
+		return ctrl.Result{RequeueAfter: b.rivalry.patience}, nil
+	case apierrors.IsConflict(err):
+		return ctrl.Result{RequeueAfter: 10 * time.Millisecond}, nil
+	default:
+		return ctrl.Result{}, err
+	}
+}
+
+// awaitPool tells sessions and accounts of a pool that does not exist what they wait for.
+func (r *LicensePoolReconciler) awaitPool(ctx context.Context, b *book) error {
+	if len(b.sessions) == 0 && len(b.accounts) == 0 {
+		r.forget(b.key)
+		return nil
+	}
+	if err := r.Live.Get(ctx, b.key, &licensing.LicensePool{}); !apierrors.IsNotFound(err) {
+		return err // it is there after all: its own event comes next
+	}
+	return r.tellPoolMissing(ctx, b)
+}

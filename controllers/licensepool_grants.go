@@ -1,0 +1,215 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// What an intent gives a seat to.
+const (
+	kindSession = "UserSession"
+	kindAccount = "LicenseAccount"
+)
+
+// allocate decides on all who wait and carries it out: seats are recorded on the pool in one write (a), then each is written to its holder (b), and the
+// intents that are done leave the pool with its next write (c). Only the holder of the term calls it.
+func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating.Plan, error) {
+	late := r.carryOut(ctx, b) // what an earlier reconcile recorded and could not finish; it counts as taken, so others need not wait for it
+	plan, err := r.recordPlan(ctx, b)
+	if err != nil {
+		return nil, errors.Join(late, err)
+	}
+	if err := r.carryOut(ctx, b); err != nil {
+		return nil, err
+	}
+	if err := r.answer(ctx, b, plan); err != nil {
+		return nil, err
+	}
+	return plan, r.tidy(ctx, b)
+}
+
+// recordPlan decides and records the seats on the pool. A conflict means that the pool is another than was decided on, in its spec, its term or its
+// intents: then all who wait are decided on anew.
+func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seating.Plan, error) {
+	confirmed := map[string]bool{}
+	for range maxTries {
+		plan := b.ledger.Decide(r.Clock.Now(), maxIntents)
+		changed, err := r.confirmAccounts(ctx, b, plan, confirmed)
+		if err != nil {
+			return nil, err
+		}
+		if changed {
+			continue
+		}
+		switch err := r.record(ctx, b, plan); {
+		case err == nil:
+			return plan, nil
+		case !apierrors.IsConflict(err):
+			return nil, err
+		}
+		if err := r.reload(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	return nil, apierrors.NewConflict(licensing.GroupVersion.WithResource("licensepools").GroupResource(), b.key.Name,
+		fmt.Errorf("the pool changed %d times while seats were decided on", maxTries))
+}
+
+// record is step (a): the term, the counts and the intents in one update, with the pool's revision as its precondition.
+// A plan that denies without granting has no such write to show that it was decided on the newest pool, so the pool is read instead: a denial is final.
+func (r *LicensePoolReconciler) record(ctx context.Context, b *book, plan *seating.Plan) error {
+	now := r.Clock.Now()
+	status := poolStatus(b.pool, plan.Table(), b.ledger.Rules(), now)
+	intents := b.intentsWith(plan)
+	if len(plan.Grants)+len(plan.License) == 0 && shows(b.pool, status) && b.fenced == b.pool.Status.Grants.SessionsFenced {
+		if len(plan.Denials) == 0 {
+			return nil
+		}
+		newest := &licensing.LicensePool{}
+		if err := r.Live.Get(ctx, b.key, newest); err != nil {
+			return fmt.Errorf("reading the pool before a denial: %w", err)
+		}
+		if newest.ResourceVersion != b.pool.ResourceVersion {
+			return apierrors.NewConflict(licensing.GroupVersion.WithResource("licensepools").GroupResource(), b.key.Name, errors.New("the pool has changed"))
+		}
+		return nil
+	}
+
+	before := b.pool
+	pool := b.pool.DeepCopy()
+	pool.Status = *status
+	pool.Status.Grants = &licensing.GrantLog{Term: b.term, SessionsFenced: b.fenced, Intents: intents}
+	if err := r.Client.Status().Update(ctx, pool); err != nil {
+		return fmt.Errorf("recording seats on the pool: %w", err)
+	}
+	b.pool = pool
+	b.learn(plan, intents)
+	b.tidyAt = time.Time{}
+	if len(intents) > 0 {
+		b.tidyAt = now.Add(tidyAfter)
+	}
+	r.announcePool(before, pool)
+	poolWrites.WithLabelValues(b.key.Namespace, b.key.Name).Inc()
+	return nil
+}
+
+// intentsWith lists the intents still open and those of the plan.
+func (b *book) intentsWith(plan *seating.Plan) []licensing.GrantIntent {
+	var intents []licensing.GrantIntent
+	for _, intent := range b.todo {
+		intents = append(intents, intent)
+	}
+	for _, id := range plan.License {
+		a := b.accounts[types.UID(id)]
+		intents = append(intents, licensing.GrantIntent{Kind: kindAccount, Name: a.Name, UID: a.UID, Seat: licensing.SeatNamed})
+	}
+	for _, g := range plan.Grants {
+		s := b.sessions[types.UID(g.Session)]
+		intents = append(intents, licensing.GrantIntent{Kind: kindSession, Name: s.Name, UID: s.UID, Seat: licensing.SeatType(g.Seat), Connection: g.Connection})
+	}
+	return intents
+}
+
+// learn takes a recorded plan into the ledger.
+func (b *book) learn(plan *seating.Plan, intents []licensing.GrantIntent) {
+	b.recorded = map[types.UID]struct{}{}
+	for _, intent := range intents {
+		b.recorded[intent.UID] = struct{}{}
+		b.todo[intent.UID] = intent
+	}
+	for _, g := range plan.Grants {
+		b.ledger.Grant(g)
+		delete(b.firstSeen, types.UID(g.Session))
+	}
+	for _, id := range plan.License {
+		if a, ok := b.ledger.Account(id); ok {
+			a.Licensed = true
+			b.ledger.PutAccount(a)
+		}
+	}
+}
+
+// carryOut is step (b): each open intent is written to its session or account, whose revision is the precondition. An intent that cannot be carried out
+// because its holder ended or went away is dropped; one whose write failed stays open, and counts.
+func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
+	var holders []client.Object
+	for uid := range b.todo {
+		if s, ok := b.sessions[uid]; ok {
+			holders = append(holders, s)
+		} else if a, ok := b.accounts[uid]; ok {
+			holders = append(holders, a)
+		} else {
+			delete(b.todo, uid)
+		}
+	}
+	now, todo, pool := r.Clock.Now(), b.todo, b.pool
+	var mu sync.Mutex
+	var void []client.Object
+	err := r.each(ctx, b, holders, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		intent := todo[obj.GetUID()]
+		for {
+			if !awaitsGrant(obj) || takenOver(obj, pool) {
+				return obj, nil
+			}
+			var written client.Object
+			var err error
+			switch o := obj.(type) {
+			case *licensing.UserSession:
+				written, err = r.grantSession(ctx, o, intent, now)
+			case *licensing.LicenseAccount:
+				written, err = r.licenseAccount(ctx, o, intent, now)
+			}
+			if errors.Is(err, errVoid) {
+				mu.Lock()
+				defer mu.Unlock()
+				void = append(void, obj)
+				return obj, nil
+			}
+			if !apierrors.IsConflict(err) {
+				return written, err
+			}
+			if obj, err = r.reread(ctx, obj); err != nil {
+				return nil, err
+			}
+		}
+	})
+	for _, obj := range void {
+		delete(b.todo, obj.GetUID())
+		b.take(obj, now)
+	}
+	return err
+}
+
+// tidy clears carried-out intents off a pool that has been left alone for a while, for the sake of those who read it.
+func (r *LicensePoolReconciler) tidy(ctx context.Context, b *book) error {
+	now := r.Clock.Now()
+	if b.tidyAt.IsZero() || now.Before(b.tidyAt) {
+		return nil
+	}
+	if len(b.todo) > 0 {
+		b.tidyAt = now.Add(tidyAfter)
+		return nil
+	}
+	b.tidyAt = time.Time{}
+	pool := b.pool.DeepCopy()
+	pool.Status.Grants.Intents = nil
+	if err := r.Client.Status().Update(ctx, pool); err != nil {
+		return fmt.Errorf("clearing intents off the pool: %w", err)
+	}
+	b.pool = pool
+	b.recorded = map[types.UID]struct{}{}
+	return nil
+}

@@ -1,0 +1,211 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// listPage is how many objects a live list takes at once.
+const listPage = 2000
+
+// takeTerm makes this manager the pool's allocator. Writing a fresh term makes every older allocator's next write of the pool fail; the lists that
+// follow come from the API server itself, so they show all that any of them has granted, and the intents found on the pool are what they may still be
+// granting. All of that counts as taken.
+func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
+	pool := &licensing.LicensePool{}
+	if err := r.Live.Get(ctx, b.key, pool); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	term := rand.Text()
+	if pool.Status.Grants == nil {
+		pool.Status.Grants = &licensing.GrantLog{}
+	}
+	pool.Status.Grants.Term = term
+	if err := r.Client.Status().Update(ctx, pool); err != nil {
+		return fmt.Errorf("taking the term: %w", err)
+	}
+
+	sessions, sessionsListed, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.UserSessionList{}, sessionsOf, b.key.Name)
+	if err != nil {
+		return fmt.Errorf("listing the pool's sessions: %w", err)
+	}
+	accounts, accountsListed, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.LicenseAccountList{}, accountsOf, b.key.Name)
+	if err != nil {
+		return fmt.Errorf("listing the pool's accounts: %w", err)
+	}
+
+	seen := b.firstSeen
+	b.pool = pool
+	b.clear()
+	for _, intent := range pool.Status.Grants.Intents {
+		b.todo[intent.UID] = intent
+	}
+	b.sessionsListed, b.accountsListed = "", ""
+	present := map[types.UID]bool{}
+	for _, s := range sessions {
+		present[s.UID] = true
+		b.putSession(s, r.Clock.Now())
+		if first, ok := seen[s.UID]; ok && b.firstSeen[s.UID] != (time.Time{}) {
+			b.firstSeen[s.UID] = first
+		}
+	}
+	for _, a := range accounts {
+		present[a.UID] = true
+		b.putAccount(a)
+	}
+	b.sessionsListed, b.accountsListed = sessionsListed, accountsListed
+	for uid := range b.todo {
+		if !present[uid] {
+			delete(b.todo, uid) // its session or account is gone
+		}
+	}
+	for _, intent := range pool.Status.Grants.Intents {
+		b.recorded[intent.UID] = struct{}{}
+	}
+	if b.fenced = pool.Status.Grants.SessionsFenced; !b.fenced {
+		if err := r.fence(ctx, b); err != nil {
+			return err
+		}
+		b.fenced = true
+	}
+	b.term = term
+	log.FromContext(ctx).Info("Took the pool's term", "sessions", len(sessions), "accounts", len(accounts), "openIntents", len(b.todo))
+	return nil
+}
+
+// listAll lists, page by page, the objects of one pool and the revision they were listed at.
+func listAll[L client.ObjectList, T any](ctx context.Context, from client.Reader, namespace string, list L, items func(L) []T, pool string) ([]*T, string, error) {
+	var all []*T
+	for {
+		err := from.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{"spec.poolRef.name": pool},
+			client.Limit(listPage), client.Continue(list.GetContinue()))
+		if err != nil {
+			return nil, "", err
+		}
+		page := items(list)
+		for i := range page {
+			all = append(all, &page[i])
+		}
+		if list.GetContinue() == "" {
+			return all, list.GetResourceVersion(), nil
+		}
+	}
+}
+
+func sessionsOf(l *licensing.UserSessionList) []licensing.UserSession { return l.Items }
+
+func accountsOf(l *licensing.LicenseAccountList) []licensing.LicenseAccount { return l.Items }
+
+// reload reads the pool after a conflict. It fails with errFenced when the term is no longer this manager's. When it is, the intents on the pool are the
+// truth, also those of a write whose answer was lost.
+func (r *LicensePoolReconciler) reload(ctx context.Context, b *book) error {
+	pool := &licensing.LicensePool{}
+	err := r.Live.Get(ctx, b.key, pool)
+	if apierrors.IsNotFound(err) {
+		b.pool = nil
+		b.loseTerm(r.Clock.Now())
+		return errFenced
+	}
+	if err != nil {
+		return fmt.Errorf("reading the pool anew: %w", err)
+	}
+	r.meetPool(b, pool)
+	if b.term == "" {
+		return errFenced
+	}
+	for _, intent := range pool.Status.Grants.Intents {
+		if _, known := b.recorded[intent.UID]; known {
+			continue
+		}
+		if err := r.adopt(ctx, b, intent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adopt takes over an intent that is on the pool though this manager never heard that it was written.
+func (r *LicensePoolReconciler) adopt(ctx context.Context, b *book, intent licensing.GrantIntent) error {
+	b.recorded[intent.UID] = struct{}{}
+	b.todo[intent.UID] = intent
+	key := types.NamespacedName{Namespace: b.key.Namespace, Name: intent.Name}
+	switch intent.Kind {
+	case kindSession:
+		session := &licensing.UserSession{}
+		if err := r.Live.Get(ctx, key, session); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("reading a session that has an intent: %w", err)
+		}
+		if session.UID != intent.UID {
+			b.dropSession(intent.UID)
+			return nil
+		}
+		b.takeSession(session, r.Clock.Now())
+	case kindAccount:
+		account := &licensing.LicenseAccount{}
+		if err := r.Live.Get(ctx, key, account); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("reading an account that has an intent: %w", err)
+		}
+		if account.UID != intent.UID {
+			b.dropAccount(intent.UID)
+			return nil
+		}
+		b.takeAccount(account)
+	}
+	return nil
+}
+
+// fence writes anew each session and account that an earlier pool of this name may have intended to grant. The intents of a deleted pool are lost with
+// it, yet a manager that is late may still be carrying them out: its patches carry the revision they were decided on, which now fails, and
+// what it reads then bears this pool's uid.
+func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
+	var late []client.Object
+	for _, s := range b.sessions {
+		if sessionFacts(s).State == seating.Pending && s.Status.PoolUID != string(b.pool.UID) {
+			late = append(late, s)
+		}
+	}
+	for _, a := range b.accounts {
+		if a.Spec.Type == licensing.AccountNamed && !holdsSeat(a) && a.Status.PoolUID != string(b.pool.UID) {
+			late = append(late, a)
+		}
+	}
+	return r.each(ctx, b, late, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		for {
+			fenced, err := r.stamp(ctx, obj, b.pool.UID)
+			if !apierrors.IsConflict(err) {
+				return fenced, err
+			}
+			if obj, err = r.reread(ctx, obj); err != nil {
+				return nil, err
+			}
+			if !awaitsGrant(obj) {
+				return obj, nil
+			}
+		}
+	})
+}
+
+// awaitsGrant says whether a grant could still be written to the object.
+func awaitsGrant(obj client.Object) bool {
+	switch o := obj.(type) {
+	case *licensing.UserSession:
+		return sessionFacts(o).State == seating.Pending
+	case *licensing.LicenseAccount:
+		return !holdsSeat(o)
+	default:
+		return false
+	}
+}

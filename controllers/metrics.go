@@ -1,0 +1,37 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+)
+
+var (
+	sessionsGranted = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "seatkeeper_sessions_granted_total",
+		Help: "Sessions granted a seat, by the reason of their Granted condition.",
+	}, []string{"namespace", "pool", "reason"})
+	sessionsDenied = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "seatkeeper_sessions_denied_total",
+		Help: "Sessions denied a seat, by the reason of their Granted condition.",
+	}, []string{"namespace", "pool", "reason"})
+	poolWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "seatkeeper_pool_writes_total",
+		Help: "Writes of a pool's status; one serves many logins.",
+	}, []string{"namespace", "pool"})
+)
+
+func init() {
+	metrics.Registry.MustRegister(sessionsGranted, sessionsDenied, poolWrites)
+}
+
+// dropPoolMetrics removes the series of a pool that is gone.
+func dropPoolMetrics(key types.NamespacedName) {
+	labels := prometheus.Labels{"namespace": key.Namespace, "pool": key.Name}
+	for _, vec := range []*prometheus.CounterVec{sessionsGranted, sessionsDenied, poolWrites} {
+		vec.DeletePartialMatch(labels)
+	}
+}

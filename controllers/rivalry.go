@@ -1,0 +1,56 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Another manager that grants from the same pool is met when one restarts beside a leader that was thought dead, or when leader election is off.
+// Both stay safe by the term; so that they also get on, the one that lost its term leaves the pool to the other, and takes it back
+// only when work has lain undone for longer than its patience.
+const (
+	firstPatience = time.Second
+	mostPatience  = 16 * time.Second
+	// peace is how long after the last lost term a rival is forgotten.
+	peace = time.Minute
+)
+
+type rivalry struct {
+	losses   int
+	lastLoss time.Time
+	patience time.Duration
+	// idleSince is since when there is work other than undecided sessions (which know how old they are); zero: there is none.
+	idleSince time.Time
+}
+
+// lost notes that a term was lost, and draws a patience: twice as long at each loss, with jitter, so that two managers do not move in step.
+func (r *rivalry) lost(now time.Time) {
+	if now.Sub(r.lastLoss) > peace {
+		r.losses = 0
+	}
+	r.losses++
+	r.lastLoss = now
+	longest := min(mostPatience, firstPatience<<min(r.losses, 8))
+	r.patience = longest/2 + rand.N(longest/2) //nolint:gosec // jitter is no secret
+}
+
+// wait is how long to leave the pool to the rival, given since when the oldest work lies undone.
+func (r *rivalry) wait(now, undoneSince time.Time) time.Duration {
+	if r.losses == 0 || now.Sub(r.lastLoss) > peace {
+		return 0
+	}
+	if undoneSince.IsZero() {
+		if r.idleSince.IsZero() {
+			r.idleSince = now
+		}
+		undoneSince = r.idleSince
+	}
+	// A work item older than the loss has had no time to be seen by the winner: patience runs from the loss at the earliest.
+	if undoneSince.Before(r.lastLoss) {
+		undoneSince = r.lastLoss
+	}
+	return max(0, undoneSince.Add(r.patience).Sub(now))
+}

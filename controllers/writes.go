@@ -1,0 +1,98 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+)
+
+// each writes many sessions and accounts at once and takes the outcomes into the book. Objects that have gone are dropped; one that fails does not keep
+// the others from being written.
+func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []client.Object,
+	write func(context.Context, client.Object) (client.Object, error),
+) error {
+	written := make([]client.Object, len(objects))
+	errs := make([]error, len(objects))
+	var group errgroup.Group
+	group.SetLimit(parallelWrites)
+	for i, obj := range objects {
+		group.Go(func() error {
+			written[i], errs[i] = write(ctx, obj)
+			return nil
+		})
+	}
+	_ = group.Wait() // each error stands in errs
+
+	now := r.Clock.Now()
+	for i, obj := range objects {
+		switch {
+		case apierrors.IsNotFound(errs[i]):
+			b.drop(obj)
+			errs[i] = nil
+		case errs[i] == nil:
+			b.take(written[i], now)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unlessChanged turns a conflict into no error and no change: the newer object is on its way by watch and will be decided on anew.
+func unlessChanged(obj, written client.Object, err error) (client.Object, error) {
+	if apierrors.IsConflict(err) {
+		return obj, nil
+	}
+	return written, err
+}
+
+// reread reads an object from the API server; a namesake made later is not it.
+func (r *LicensePoolReconciler) reread(ctx context.Context, obj client.Object) (client.Object, error) {
+	var newest client.Object
+	var resource string
+	switch obj.(type) {
+	case *licensing.UserSession:
+		newest, resource = &licensing.UserSession{}, "usersessions"
+	case *licensing.LicenseAccount:
+		newest, resource = &licensing.LicenseAccount{}, "licenseaccounts"
+	}
+	key := types.NamespacedName{Namespace: obj.GetNamespace(), Name: obj.GetName()}
+	if err := r.Live.Get(ctx, key, newest); err != nil {
+		return nil, err
+	}
+	if newest.GetUID() != obj.GetUID() {
+		return nil, apierrors.NewNotFound(schema.GroupResource{Group: licensing.GroupVersion.Group, Resource: resource}, obj.GetName())
+	}
+	return newest, nil
+}
+
+// patchSession writes a session's status, on the condition that nobody wrote the session in between.
+func (r *LicensePoolReconciler) patchSession(ctx context.Context, s *licensing.UserSession, change func(*licensing.UserSession)) (*licensing.UserSession, error) {
+	changed := s.DeepCopy()
+	change(changed)
+	patch := client.MergeFromWithOptions(s, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, changed, patch); err != nil {
+		return nil, fmt.Errorf("writing session %s: %w", s.Name, err)
+	}
+	return changed, nil
+}
+
+// patchAccount writes an account's status, on the condition that nobody wrote the account in between.
+func (r *LicensePoolReconciler) patchAccount(ctx context.Context, a *licensing.LicenseAccount, change func(*licensing.LicenseAccount)) (*licensing.LicenseAccount, error) {
+	changed := a.DeepCopy()
+	change(changed)
+	patch := client.MergeFromWithOptions(a, client.MergeFromWithOptimisticLock{})
+	if err := r.Client.Status().Patch(ctx, changed, patch); err != nil {
+		return nil, fmt.Errorf("writing account %s: %w", a.Name, err)
+	}
+	return changed, nil
+}
