@@ -1,0 +1,52 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package operator_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"syscall"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+// operator is a running operator.
+type operator struct {
+	cmd  *exec.Cmd
+	done chan error
+}
+
+// startOperator starts the operator with its own service account's permissions.
+func startOperator(args ...string) *operator {
+	GinkgoHelper()
+	cmd := exec.Command(filepath.Join(files, "seatkeeper"), append([]string{"--kubeconfig", operatorKubeconfig(), "--leader-elect=false"}, args...)...)
+	cmd.Stdout, cmd.Stderr = GinkgoWriter, GinkgoWriter
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	Expect(cmd.Start()).To(Succeed())
+	o := &operator{cmd: cmd, done: make(chan error, 1)}
+	go func() { o.done <- cmd.Wait() }()
+	return o
+}
+
+// kill ends the operator as a crash does.
+func (o *operator) kill() {
+	GinkgoHelper()
+	Expect(o.cmd.Process.Kill()).To(Succeed())
+	Eventually(o.done).Should(Receive())
+}
+
+// stop ends the operator as a rolling update does; it must go by itself, without an error.
+func (o *operator) stop() {
+	GinkgoHelper()
+	Expect(o.cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
+	Eventually(o.done, "25s").Should(Receive(Not(HaveOccurred())))
+}
+
+// withOperator runs an operator during the container that it is called in.
+func withOperator() {
+	var o *operator
+	BeforeAll(func() { o = startOperator() })
+	AfterAll(func() { o.stop() })
+}
