@@ -20,19 +20,19 @@ type filled struct {
 var poolDefaults = []filled{
 	{field: "spec.enrollment", with: "Open"},
 	{field: "spec.userNameCase", with: "Insensitive"},
-	{field: "spec.sharing", with: fields{"seatPer": []string{"User"}}},
-	{field: "spec.sharing.seatPer", with: []string{"User"}, given: []edit{set("spec.sharing", fields{})}},
-	{field: "spec.sessions", with: fields{
+	{field: "spec.sharing", with: values{"seatPer": []string{"User"}}},
+	{field: "spec.sharing.seatPer", with: []string{"User"}, given: []edit{set("spec.sharing", values{})}},
+	{field: "spec.sessions", with: values{
 		"heartbeatIntervalSeconds": 30, "lostAfterSeconds": 600, "retentionSeconds": 3600,
 		"clientIPCheck": "Ignored", "onClientExit": "KeepSession",
 	}},
-	{field: "spec.sessions.heartbeatIntervalSeconds", with: 30, given: []edit{set("spec.sessions", fields{})}},
-	{field: "spec.sessions.lostAfterSeconds", with: 600, given: []edit{set("spec.sessions", fields{})}},
-	{field: "spec.sessions.retentionSeconds", with: 3600, given: []edit{set("spec.sessions", fields{})}},
-	{field: "spec.sessions.clientIPCheck", with: "Ignored", given: []edit{set("spec.sessions", fields{})}},
-	{field: "spec.sessions.onClientExit", with: "KeepSession", given: []edit{set("spec.sessions", fields{})}},
-	{field: "spec.sessions.prompt.leadSeconds", with: 60, given: []edit{set("spec.sessions.prompt", fields{})}},
-	{field: "spec.sessions.prompt.modules", with: []string{"Web"}, given: []edit{set("spec.sessions.prompt", fields{})}},
+	{field: "spec.sessions.heartbeatIntervalSeconds", with: 30, given: []edit{set("spec.sessions", values{})}},
+	{field: "spec.sessions.lostAfterSeconds", with: 600, given: []edit{set("spec.sessions", values{})}},
+	{field: "spec.sessions.retentionSeconds", with: 3600, given: []edit{set("spec.sessions", values{})}},
+	{field: "spec.sessions.clientIPCheck", with: "Ignored", given: []edit{set("spec.sessions", values{})}},
+	{field: "spec.sessions.onClientExit", with: "KeepSession", given: []edit{set("spec.sessions", values{})}},
+	{field: "spec.sessions.prompt.leadSeconds", with: 60, given: []edit{set("spec.sessions.prompt", values{})}},
+	{field: "spec.sessions.prompt.modules", with: []string{"Web"}, given: []edit{set("spec.sessions.prompt", values{})}},
 	{field: "spec.sessions.maxPerUser.whenExceeded", with: "Deny", given: []edit{set("spec.sessions.maxPerUser.sessions", 3)}},
 }
 
@@ -44,9 +44,9 @@ var accountDefaults = []filled{
 var sessionDefaults = []filled{
 	{field: "spec.module", with: "Web"},
 	{field: "spec.type", with: "NotApplicable"},
-	{field: "spec.client.mode", with: "NotApplicable", given: []edit{set("spec.client", fields{})}},
-	{field: "spec.termination.requestedBy", with: "Administrator", given: []edit{set("spec.termination", fields{})}},
-	{field: "status", with: fields{"state": "Pending"}},
+	{field: "spec.client.mode", with: "NotApplicable", given: []edit{set("spec.client", values{})}},
+	{field: "spec.termination.requestedBy", with: "Administrator", given: []edit{set("spec.termination", values{})}},
+	{field: "status", with: values{"state": "Pending"}},
 }
 
 func defaulted(kind string, defaults []filled) []constraint {
@@ -72,22 +72,22 @@ var _ = Describe("Left out, a field takes its default (A2, A10, B5, B6)", func()
 		}
 	}
 
-	DescribeTable("and the rest of the least object stays unstated", func(ctx SpecContext, kind string, spec fields) {
+	DescribeTable("and the rest of the least object stays unstated", func(ctx SpecContext, kind string, spec values) {
 		object := minimal(kind)
 		Expect(api.Create(ctx, object)).To(Succeed())
 		Expect(stored(ctx, object)).To(HaveKeyWithValue("spec", Equal(plain(spec))))
 	},
-		Entry("of a pool", "LicensePool", fields{
-			"concurrent": fields{"seats": 5}, "enrollment": "Open", "userNameCase": "Insensitive",
-			"sharing": fields{"seatPer": []string{"User"}},
-			"sessions": fields{
+		Entry("of a pool", "LicensePool", values{
+			"concurrent": values{"seats": 5}, "enrollment": "Open", "userNameCase": "Insensitive",
+			"sharing": values{"seatPer": []string{"User"}},
+			"sessions": values{
 				"heartbeatIntervalSeconds": 30, "lostAfterSeconds": 600, "retentionSeconds": 3600,
 				"clientIPCheck": "Ignored", "onClientExit": "KeepSession",
 			},
 		}),
-		Entry("of an account", "LicenseAccount", fields{"poolRef": fields{"name": "p"}, "userName": "ann", "type": "Concurrent"}),
-		Entry("of a session", "UserSession", fields{
-			"poolRef": fields{"name": "p"}, "userName": "ann", "module": "Web", "type": "NotApplicable",
+		Entry("of an account", "LicenseAccount", values{"poolRef": values{"name": "p"}, "userName": "ann", "type": "Concurrent"}),
+		Entry("of a session", "UserSession", values{
+			"poolRef": values{"name": "p"}, "userName": "ann", "module": "Web", "type": "NotApplicable",
 		}),
 	)
 })

@@ -22,20 +22,20 @@ type fact struct {
 }
 
 var facts = map[string]fact{
-	"spec.poolRef":           {fields{"name": "p"}, []any{fields{"name": "q"}}},
+	"spec.poolRef":           {values{"name": "p"}, []any{values{"name": "q"}}},
 	"spec.poolRef.name":      {"p", []any{"q", "P"}},
 	"spec.userName":          {"ann", []any{"bob", "Ann"}},
 	"spec.userFullName":      {"Ann Example", []any{"Bob Example", ""}},
 	"spec.module":            {"Desktop", []any{"Mobile", "desktop"}},
 	"spec.type":              {"BackgroundService", []any{"WebServices", "NotApplicable"}},
-	"spec.client":            {fields{"hostName": "pc-17"}, []any{fields{"hostName": "pc-18"}, fields{}}},
+	"spec.client":            {values{"hostName": "pc-17"}, []any{values{"hostName": "pc-18"}, values{}}},
 	"spec.client.hostName":   {"pc-17", []any{"pc-18", ""}},
 	"spec.client.ip":         {"192.0.2.17", []any{"192.0.2.18", "2001:db8::17", ""}},
 	"spec.client.userName":   {"ann", []any{"bob", ""}},
 	"spec.client.mode":       {"Desktop", []any{"Voice", "NotApplicable"}},
 	"spec.client.userAgent":  {"Example/1.0", []any{"Example/1.1", ""}},
 	"spec.applications":      {[]string{"incidents", "changes"}, []any{[]string{"changes", "incidents"}, []string{"incidents"}, []string{}}},
-	"spec.sessionAttributes": {fields{"a": "1", "b": "2"}, []any{fields{"a": "1", "b": "3"}, fields{"a": "1"}, fields{"a": "1", "b": "2", "c": "3"}}},
+	"spec.sessionAttributes": {values{"a": "1", "b": "2"}, []any{values{"a": "1", "b": "3"}, values{"a": "1"}, values{"a": "1", "b": "2", "c": "3"}}},
 	"spec.extraAttributes":   {"{\"site\": 4}", []any{"{\"site\": 5}", "{\"site\":4}"}},
 	"spec.createdBy":         {"portal", []any{"kiosk", ""}},
 	"spec.instanceName":      {"app-1", []any{"app-2", ""}},
@@ -75,7 +75,7 @@ var _ = Describe("The facts of a UserSession (C2)", func() {
 		It("may not be added later: "+field, func(ctx SpecContext) {
 			absent := given(unset(field))
 			if parent != "spec" {
-				absent = given(set(parent, fields{}))
+				absent = given(set(parent, values{}))
 			}
 			refused(ctx, absent.writing("an addition of "+field, set(field, fact.is)))
 		})
@@ -85,7 +85,7 @@ var _ = Describe("The facts of a UserSession (C2)", func() {
 	}
 
 	It("may not change together with a request to terminate", func(ctx SpecContext) {
-		refused(ctx, given().writing("both at once", set("spec.userName", "bob"), set("spec.termination", fields{})))
+		refused(ctx, given().writing("both at once", set("spec.userName", "bob"), set("spec.termination", values{})))
 	})
 
 	It("may not change through the status either", func(ctx SpecContext) {
@@ -102,7 +102,7 @@ var _ = Describe("The facts of a UserSession (C2)", func() {
 		object := full("UserSession")
 		create(ctx, object)
 		before := object.GetGeneration()
-		apply(object, []edit{set("metadata.labels", fields{"team": "desk"})})
+		apply(object, []edit{set("metadata.labels", values{"team": "desk"})})
 		Expect(api.Update(ctx, object)).To(Succeed())
 		Expect(object.GetGeneration()).To(Equal(before))
 		Expect(object.GetLabels()).To(HaveKeyWithValue("team", "desk"))
@@ -114,13 +114,13 @@ const terminationSentence = "termination may not be changed or withdrawn once it
 var terminationRule = ruleOf("UserSession", "spec", terminationSentence)
 
 var _ = Describe("A request to terminate a UserSession (A9, C8)", func() {
-	asked := given(set("spec.termination", fields{"requestedBy": "User", "message": "good night"}))
+	asked := given(set("spec.termination", values{"requestedBy": "User", "message": "good night"}))
 
 	DescribeTable("is accepted", func(ctx SpecContext, t trial) { t.accepted(ctx, minimal("UserSession")) },
-		Entry("once", given().writing("the first request", set("spec.termination", fields{"requestedBy": "Administrator"}))),
-		Entry("once, without a word", given().writing("the first request", set("spec.termination", fields{}))),
-		Entry("again as it is", asked.writing("the same request", set("spec.termination", fields{"requestedBy": "User", "message": "good night"}))),
-		Entry("for a session whose facts are all stated", given(slices.Collect(allFacts)...).writing("the first request", set("spec.termination", fields{}))),
+		Entry("once", given().writing("the first request", set("spec.termination", values{"requestedBy": "Administrator"}))),
+		Entry("once, without a word", given().writing("the first request", set("spec.termination", values{}))),
+		Entry("again as it is", asked.writing("the same request", set("spec.termination", values{"requestedBy": "User", "message": "good night"}))),
+		Entry("for a session whose facts are all stated", given(slices.Collect(allFacts)...).writing("the first request", set("spec.termination", values{}))),
 	)
 
 	DescribeTable("once made is refused", func(ctx SpecContext, t trial) {
@@ -131,7 +131,7 @@ var _ = Describe("A request to terminate a UserSession (A9, C8)", func() {
 		Entry("another message", asked.writing("another message", set("spec.termination.message", "good morning"))),
 		Entry("a withdrawal of its message", asked.writing("no message", unset("spec.termination.message"))),
 		Entry("a message added to a request without one",
-			given(set("spec.termination", fields{})).writing("a message", set("spec.termination.message", "too late"))),
+			given(set("spec.termination", values{})).writing("a message", set("spec.termination.message", "too late"))),
 	)
 })
 

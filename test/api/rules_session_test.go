@@ -10,9 +10,9 @@ import (
 )
 
 func session(kind, mode string) edit {
-	spec := fields{"poolRef": fields{"name": "p"}, "userName": "ann", "type": kind}
+	spec := values{"poolRef": values{"name": "p"}, "userName": "ann", "type": kind}
 	if mode != "" {
-		spec["client"] = fields{"mode": mode}
+		spec["client"] = values{"mode": mode}
 	}
 	return set("spec", spec)
 }
@@ -31,7 +31,7 @@ var sessionRules = ruleSet{"UserSession", []rule{
 		refuses: []trial{
 			creating("an interactive session without a client", session("Interactive", "")),
 			creating("an interactive session whose client states no mode",
-				set("spec.type", "Interactive"), set("spec.client", fields{"hostName": "pc-17"})),
+				set("spec.type", "Interactive"), set("spec.client", values{"hostName": "pc-17"})),
 			creating("an interactive session whose mode is NotApplicable", session("Interactive", "NotApplicable")),
 		},
 	},
@@ -41,7 +41,7 @@ var sessionRules = ruleSet{"UserSession", []rule{
 			creating("a background service without a client", session("BackgroundService", "")),
 			creating("a background service whose mode is NotApplicable", session("BackgroundService", "NotApplicable")),
 			creating("a web service without a client", session("WebServices", "")),
-			creating("a web service whose client states no mode", set("spec.type", "WebServices"), set("spec.client", fields{"hostName": "pc-17"})),
+			creating("a web service whose client states no mode", set("spec.type", "WebServices"), set("spec.client", values{"hostName": "pc-17"})),
 		},
 		refuses: []trial{
 			creating("a background service with a Desktop", session("BackgroundService", "Desktop")),
@@ -67,8 +67,8 @@ var sessionRules = ruleSet{"UserSession", []rule{
 	},
 	{
 		field: "spec.sessionAttributes", sentence: "each name of sessionAttributes must have at most 128 characters, each value at most 1024",
-		accepts: []trial{creating("a name of 128 characters", set("spec.sessionAttributes", fields{strings.Repeat("n", 128): "v"}))},
-		refuses: []trial{creating("a name of 129 characters", set("spec.sessionAttributes", fields{strings.Repeat("n", 129): "v"}))},
+		accepts: []trial{creating("a name of 128 characters", set("spec.sessionAttributes", values{strings.Repeat("n", 128): "v"}))},
+		refuses: []trial{creating("a name of 129 characters", set("spec.sessionAttributes", values{strings.Repeat("n", 129): "v"}))},
 	},
 	{
 		field: "spec.extraAttributes", sentence: "extraAttributes must have at most 32 KiB",

@@ -16,6 +16,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,6 +31,9 @@ import (
 const (
 	root     = "../.."
 	crdBases = root + "/config/crd/bases"
+
+	// trials is the namespace of the objects that the tables make by the hundred.
+	trials = "trials"
 )
 
 var (
@@ -49,6 +53,7 @@ func TestAPI(t *testing.T) {
 var _ = BeforeSuite(func(ctx SpecContext) {
 	scheme := runtime.NewScheme()
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	Expect(corev1.AddToScheme(scheme)).To(Succeed())
 
 	environment = &envtest.Environment{
 		CRDDirectoryPaths:     []string{crdBases},
@@ -65,6 +70,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	unchecked, err := client.New(config, client.Options{Scheme: scheme})
 	Expect(err).NotTo(HaveOccurred())
 	api = client.WithFieldValidation(unchecked, metav1.FieldValidationStrict)
+	Expect(api.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: trials}})).To(Succeed())
 }, NodeTimeout(9*time.Minute))
 
 // assets is the folder of the control plane's binaries: KUBEBUILDER_ASSETS, or what hack/assets.sh finds or builds.

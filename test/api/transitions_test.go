@@ -19,10 +19,10 @@ const (
 )
 
 var (
-	pending = given(set("status", fields{"state": "Pending"}))
-	denied  = given(set("status", fields{"state": "Denied", "terminatedTime": "2026-01-01T00:00:00Z", "terminationAction": "NotTerminated"}))
-	active  = given(set("status", fields{"state": "Active", "seat": "Concurrent", "connection": "c-1", "terminationAction": "NotTerminated"}))
-	ended   = given(set("status", fields{
+	pending = given(set("status", values{"state": "Pending"}))
+	denied  = given(set("status", values{"state": "Denied", "terminatedTime": "2026-01-01T00:00:00Z", "terminationAction": "NotTerminated"}))
+	active  = given(set("status", values{"state": "Active", "seat": "Concurrent", "connection": "c-1", "terminationAction": "NotTerminated"}))
+	ended   = given(set("status", values{
 		"state": "Terminated", "seat": "Concurrent", "connection": "c-1",
 		"terminatedTime": "2026-01-01T00:00:00Z", "terminationAction": "ExpiredSessionTerminated",
 	}))
@@ -112,7 +112,7 @@ var _ = Describe("The states of a UserSession: held means held, final is final (
 		object := minimal("UserSession")
 		apply(object, active.before)
 		create(ctx, object)
-		apply(object, []edit{set("status.state", "Terminated"), set("metadata.labels", fields{"team": "desk"})})
+		apply(object, []edit{set("status.state", "Terminated"), set("metadata.labels", values{"team": "desk"})})
 		Expect(api.Update(ctx, object)).To(Succeed())
 		Expect(stored(ctx, object)).To(And(
 			HaveKeyWithValue("metadata", HaveKey("labels")),
@@ -123,6 +123,6 @@ var _ = Describe("The states of a UserSession: held means held, final is final (
 		object := full("UserSession")
 		apply(object, active.before)
 		Expect(api.Create(ctx, object)).To(Succeed())
-		Expect(stored(ctx, object)).To(HaveKeyWithValue("status", Equal(fields{"state": "Pending"})))
+		Expect(stored(ctx, object)).To(HaveKeyWithValue("status", Equal(values{"state": "Pending"})))
 	})
 })

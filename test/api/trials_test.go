@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
-	maker "github.com/seatkeeper/seatkeeper/test/make"
 )
 
 // trial is one write that the API server is to accept, or to refuse.
@@ -54,7 +53,7 @@ var made int
 func named(object any) *unstructured.Unstructured {
 	made++
 	u := &unstructured.Unstructured{Object: plain(object).(map[string]any)}
-	u.SetNamespace(maker.DefaultNamespace)
+	u.SetNamespace(trials)
 	u.SetName(fmt.Sprintf("o-%d", made))
 	return u
 }
