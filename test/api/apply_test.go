@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 const gitopsPool = `
@@ -55,10 +55,10 @@ var _ = Describe("A pool that a GitOps pipeline applies (D5)", Ordered, func() {
 	})
 
 	It("is not written either when the operator wrote its status meanwhile", func(ctx SpecContext) {
-		pool := &v1alpha1.LicensePool{}
+		pool := &licensing.LicensePool{}
 		Expect(api.Get(ctx, client.ObjectKeyFromObject(first), pool)).To(Succeed())
 		pool.Status.Conditions = []metav1.Condition{{
-			Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReconciled,
+			Type: licensing.ConditionReady, Status: metav1.ConditionTrue, Reason: licensing.ReasonReconciled,
 			LastTransitionTime: metav1.NewTime(time.Now()),
 		}}
 		Expect(api.Status().Update(ctx, pool, client.FieldOwner("seatkeeper"))).To(Succeed())
@@ -78,7 +78,7 @@ var _ = Describe("A pool that a GitOps pipeline applies (D5)", Ordered, func() {
 			Expect(entry.Operation).To(Equal(metav1.ManagedFieldsOperationApply))
 			Expect(entry.Subresource).To(BeEmpty())
 			var set map[string]any
-			Expect(json.Unmarshal(entry.FieldsV1.Raw, &set)).To(Succeed())
+			Expect(json.Unmarshal(entry.FieldsV1.GetRawBytes(), &set)).To(Succeed())
 			owned = append(owned, set)
 		}
 		Expect(owned).To(ConsistOf(Equal(values{

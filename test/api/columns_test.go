@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	maker "github.com/seatkeeper/seatkeeper/test/make"
 )
 
@@ -27,7 +27,7 @@ type printed struct {
 func printOf(ctx SpecContext, object client.Object, plural string) printed {
 	GinkgoHelper()
 	text, err := discovery.NewDiscoveryClientForConfigOrDie(config).RESTClient().Get().
-		AbsPath("apis", v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, "namespaces", object.GetNamespace(), plural, object.GetName()).
+		AbsPath("apis", licensing.GroupVersion.Group, licensing.GroupVersion.Version, "namespaces", object.GetNamespace(), plural, object.GetName()).
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").
 		DoRaw(ctx)
 	Expect(err).NotTo(HaveOccurred())
@@ -57,18 +57,18 @@ func createWithStatus(ctx SpecContext, object client.Object) {
 }
 
 var _ = Describe("What kubectl get prints", func() {
-	missing := v1alpha1.SeatCells{Licensed: "N/A", Used: "N/A", Available: "N/A", Accounts: "N/A", Connected: "N/A"}
+	missing := licensing.SeatCells{Licensed: "N/A", Used: "N/A", Available: "N/A", Accounts: "N/A", Connected: "N/A"}
 
 	It("of a pool is the table of A4, with N/A for the model that it lacks", func(ctx SpecContext) {
-		pool := maker.MakeLicensePool("printed").DisplayName("Service Desk").Concurrent(50).Status(v1alpha1.LicensePoolStatus{
-			Model: v1alpha1.ModelConcurrent,
-			Table: &v1alpha1.SeatTable{
+		pool := maker.MakeLicensePool("printed").DisplayName("Service Desk").Concurrent(50).Status(licensing.LicensePoolStatus{
+			Model: licensing.ModelConcurrent,
+			Table: &licensing.SeatTable{
 				Named:      missing,
-				Concurrent: v1alpha1.SeatCells{Licensed: "50", Used: "31", Available: "19", Accounts: "112", Connected: "31"},
+				Concurrent: licensing.SeatCells{Licensed: "50", Used: "31", Available: "19", Accounts: "112", Connected: "31"},
 			},
 		}).
-			Condition(metav1.Condition{Type: v1alpha1.ConditionSeatsAvailable, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAvailable}).
-			Condition(metav1.Condition{Type: v1alpha1.ConditionInForce, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonInForce}).
+			Condition(metav1.Condition{Type: licensing.ConditionSeatsAvailable, Status: metav1.ConditionTrue, Reason: licensing.ReasonAvailable}).
+			Condition(metav1.Condition{Type: licensing.ConditionInForce, Status: metav1.ConditionTrue, Reason: licensing.ReasonInForce}).
 			Obj()
 		createWithStatus(ctx, pool)
 
@@ -84,7 +84,7 @@ var _ = Describe("What kubectl get prints", func() {
 
 	It("of an account is whose it is and whether it may take a seat (A3)", func(ctx SpecContext) {
 		account := maker.MakeLicenseAccount("printed").Pool("desk").User("CORP\\ann").FullName("Ann Example").Named().Disabled().
-			Licensed(metav1.ConditionFalse, v1alpha1.ReasonSeatsExhausted).Obj()
+			Licensed(metav1.ConditionFalse, licensing.ReasonSeatsExhausted).Obj()
 		createWithStatus(ctx, account)
 
 		out := printOf(ctx, account, "licenseaccounts")
@@ -99,7 +99,7 @@ var _ = Describe("What kubectl get prints", func() {
 		logon := time.Now().Add(-90 * time.Minute)
 		session := maker.MakeUserSession("printed").Pool("desk").User("CORP\\ann").FullName("Ann Example").Module("Desktop").
 			ClientIP("192.0.2.17").ClientHost("pc-17").
-			Active(v1alpha1.SeatConcurrent, "c-1", logon).LastActivity(logon.Add(time.Hour)).KeepAlive(true).
+			Active(licensing.SeatConcurrent, "c-1", logon).LastActivity(logon.Add(time.Hour)).KeepAlive(true).
 			Timeout(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)).Message("holds a seat").Obj()
 		session.Status.DurationSeconds = new(int64(3600))
 		createWithStatus(ctx, session)
@@ -124,7 +124,7 @@ var _ = Describe("What kubectl get prints", func() {
 
 var _ = Describe("What kubectl calls the kinds (D5)", func() {
 	DescribeTable("its names", func(plural, kind, singular string, shortNames ...string) {
-		resources, err := discovery.NewDiscoveryClientForConfigOrDie(config).ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+		resources, err := discovery.NewDiscoveryClientForConfigOrDie(config).ServerResourcesForGroupVersion(licensing.GroupVersion.String())
 		Expect(err).NotTo(HaveOccurred())
 		Expect(resources.APIResources).To(ContainElement(And(
 			HaveField("Name", plural),

@@ -9,7 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // What an account may say: who is known to which pool, under which model (A3, A4).
@@ -21,7 +21,7 @@ var accountLimits = slices.Concat([]limit{
 	required("spec.userName"),
 	text("spec.userName", 1, 256),
 	text("spec.userFullName", 0, 256),
-	oneOf(words(v1alpha1.AccountNamed, v1alpha1.AccountConcurrent), "spec.type"),
+	oneOf(words(licensing.AccountNamed, licensing.AccountConcurrent), "spec.type"),
 	list("spec.groups", 0, 64, func(i int) any { return fmt.Sprintf("group-%d", i) }),
 	unique("spec.groups", "staff"),
 	text("spec.groups[]", 1, 256),

@@ -9,7 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 func moduleName(i int) any { return fmt.Sprintf("module-%d", i) }
@@ -38,8 +38,8 @@ var poolLimits = slices.Concat([]limit{
 	number("spec.concurrent.seats", 0, 1_000_000).
 		refuse(-50, "should be greater than or equal to 0").
 		refuse(2_000_000, "should be less than or equal to 1000000"),
-	oneOf(words(v1alpha1.EnrollmentOpen, v1alpha1.EnrollmentAccountsOnly), "spec.enrollment"),
-	oneOf(words(v1alpha1.UserNameCaseInsensitive, v1alpha1.UserNameCaseSensitive), "spec.userNameCase"),
+	oneOf(words(licensing.EnrollmentOpen, licensing.EnrollmentAccountsOnly), "spec.enrollment"),
+	oneOf(words(licensing.UserNameCaseInsensitive, licensing.UserNameCaseSensitive), "spec.userNameCase"),
 
 	moment("spec.validity.notBefore"),
 	moment("spec.validity.notAfter"),
@@ -48,7 +48,7 @@ var poolLimits = slices.Concat([]limit{
 		accept(map[string]any{"notBefore": "2026-01-01T00:00:00Z"}).
 		refuse(map[string]any{}, "should have at least 1 properties"),
 
-	oneOf(words(v1alpha1.SeatPerUser, v1alpha1.SeatPerClientHost, v1alpha1.SeatPerClientIP, v1alpha1.SeatPerModule), "spec.sharing.seatPer[]"),
+	oneOf(words(licensing.SeatPerUser, licensing.SeatPerClientHost, licensing.SeatPerClientIP, licensing.SeatPerModule), "spec.sharing.seatPer[]"),
 	unique("spec.sharing.seatPer", "ClientIP"),
 	limit{field: "spec.sharing.seatPer", covers: []string{"maxItems"}}.
 		accept([]any{"User", "ClientHost", "ClientIP", "Module"}).
@@ -74,12 +74,12 @@ var poolLimits = slices.Concat([]limit{
 	number("spec.sessions.maxLifetimeSeconds", 60, 31_536_000),
 	required("spec.sessions.maxPerUser.sessions"),
 	number("spec.sessions.maxPerUser.sessions", 1, 10_000),
-	oneOf(words(v1alpha1.LimitDeny, v1alpha1.LimitTerminateOldest), "spec.sessions.maxPerUser.whenExceeded"),
-	oneOf(words(v1alpha1.ClientIPCheckEnforced, v1alpha1.ClientIPCheckIgnored), "spec.sessions.clientIPCheck"),
-	oneOf(words(v1alpha1.ExitKeepSession, v1alpha1.ExitEndSession), "spec.sessions.onClientExit"),
+	oneOf(words(licensing.LimitDeny, licensing.LimitTerminateOldest), "spec.sessions.maxPerUser.whenExceeded"),
+	oneOf(words(licensing.ClientIPCheckEnforced, licensing.ClientIPCheckIgnored), "spec.sessions.clientIPCheck"),
+	oneOf(words(licensing.ExitKeepSession, licensing.ExitEndSession), "spec.sessions.onClientExit"),
 	number("spec.sessions.retentionSeconds", 0, 2_592_000),
 
-	oneOf(words(v1alpha1.ModelNamed, v1alpha1.ModelConcurrent, v1alpha1.ModelCombined), "status.model"),
+	oneOf(words(licensing.ModelNamed, licensing.ModelConcurrent, licensing.ModelCombined), "status.model"),
 	required("status.grants.term"),
 	list("status.grants.intents", 0, 5000, func(i int) any {
 		return map[string]any{"kind": "UserSession", "name": fmt.Sprintf("session-%d", i), "uid": "1b9d", "seat": "Concurrent"}
@@ -89,7 +89,7 @@ var poolLimits = slices.Concat([]limit{
 	required("status.grants.intents[].name"),
 	required("status.grants.intents[].uid"),
 	required("status.grants.intents[].seat"),
-	oneOf(words(v1alpha1.SeatNamed, v1alpha1.SeatConcurrent, v1alpha1.SeatUncounted), "status.grants.intents[].seat"),
+	oneOf(words(licensing.SeatNamed, licensing.SeatConcurrent, licensing.SeatUncounted), "status.grants.intents[].seat"),
 }, seatRowLimits(), conditionsLimits())
 
 // seatRowLimits: a row of the A4 table is whole or absent.

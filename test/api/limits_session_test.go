@@ -10,7 +10,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // entries is a map of n entries.
@@ -32,16 +32,16 @@ var sessionLimits = slices.Concat([]limit{
 	text("spec.userName", 1, 256),
 	text("spec.userFullName", 0, 256),
 	text("spec.module", 1, 63),
-	oneOf(words(v1alpha1.SessionTypeNotApplicable, v1alpha1.SessionTypeInteractive), "spec.type"),
-	oneOf(words(v1alpha1.SessionTypeNotApplicable, v1alpha1.SessionTypeBackgroundService, v1alpha1.SessionTypeWebServices), "spec.type",
+	oneOf(words(licensing.SessionTypeNotApplicable, licensing.SessionTypeInteractive), "spec.type"),
+	oneOf(words(licensing.SessionTypeNotApplicable, licensing.SessionTypeBackgroundService, licensing.SessionTypeWebServices), "spec.type",
 		set("spec.client.mode", "NotApplicable")),
 	text("spec.client.hostName", 0, 253),
 	limit{field: "spec.client.ip", covers: []string{"maxLength"}}.
 		accept("2001:0db8:0000:0000:0000:0000:0000:0001").
 		refuse(strings.Repeat("1", 46), "may not be more than 45 bytes"),
 	text("spec.client.userName", 0, 256),
-	oneOf(words(v1alpha1.ClientModeDesktop, v1alpha1.ClientModeVoice, v1alpha1.ClientModeHandheld, v1alpha1.ClientModeCE), "spec.client.mode"),
-	oneOf(words(v1alpha1.ClientModeNotApplicable), "spec.client.mode", set("spec.type", "WebServices")),
+	oneOf(words(licensing.ClientModeDesktop, licensing.ClientModeVoice, licensing.ClientModeHandheld, licensing.ClientModeCE), "spec.client.mode"),
+	oneOf(words(licensing.ClientModeNotApplicable), "spec.client.mode", set("spec.type", "WebServices")),
 	text("spec.client.userAgent", 0, 1024),
 	list("spec.applications", 0, 64, func(i int) any { return fmt.Sprintf("application-%d", i) }),
 	text("spec.applications[]", 0, 128),
@@ -55,11 +55,11 @@ var sessionLimits = slices.Concat([]limit{
 	text("spec.createdBy", 0, 256),
 	text("spec.instanceName", 0, 253),
 	number("spec.maxWaitSeconds", 0, 86_400),
-	oneOf(words(v1alpha1.RequesterUser, v1alpha1.RequesterAdministrator, v1alpha1.RequesterSystem), "spec.termination.requestedBy"),
+	oneOf(words(licensing.RequesterUser, licensing.RequesterAdministrator, licensing.RequesterSystem), "spec.termination.requestedBy"),
 	text("spec.termination.message", 0, 1024),
 
-	oneOf(words(v1alpha1.SessionPending, v1alpha1.SessionActive, v1alpha1.SessionDenied, v1alpha1.SessionTerminated), "status.state"),
-	oneOf(words(v1alpha1.SeatNamed, v1alpha1.SeatConcurrent, v1alpha1.SeatUncounted), "status.seat"),
+	oneOf(words(licensing.SessionPending, licensing.SessionActive, licensing.SessionDenied, licensing.SessionTerminated), "status.state"),
+	oneOf(words(licensing.SeatNamed, licensing.SeatConcurrent, licensing.SeatUncounted), "status.seat"),
 	text("status.connection", 0, 64),
 	moment("status.logonTime"),
 	moment("status.lastActivityTime"),
@@ -75,8 +75,8 @@ var sessionLimits = slices.Concat([]limit{
 		accept(entries(64)).
 		refuse(entries(65), "must have at most 64 items"),
 	text("status.sessionAttributes{}", 0, 1024),
-	oneOf(words(v1alpha1.NotTerminated, v1alpha1.RequestedByUser, v1alpha1.RequestedByAdministrator, v1alpha1.OldestSessionTerminated,
-		v1alpha1.ExpiredSessionTerminated, v1alpha1.TerminatedBySystem), "status.terminationAction"),
+	oneOf(words(licensing.NotTerminated, licensing.RequestedByUser, licensing.RequestedByAdministrator, licensing.OldestSessionTerminated,
+		licensing.ExpiredSessionTerminated, licensing.TerminatedBySystem), "status.terminationAction"),
 	text("status.message", 0, 2048),
 }, conditionsLimits())
 

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	maker "github.com/seatkeeper/seatkeeper/test/make"
 )
 
@@ -29,7 +29,7 @@ func selecting(terms ...string) client.ListOption {
 var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, func() {
 	names := func(ctx SpecContext, terms ...string) []string {
 		GinkgoHelper()
-		list := &v1alpha1.UserSessionList{}
+		list := &licensing.UserSessionList{}
 		Expect(api.List(ctx, list, client.InNamespace(maker.DefaultNamespace), selecting(terms...))).To(Succeed())
 		var names []string
 		for _, session := range list.Items {
@@ -39,7 +39,7 @@ var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, func() {
 	}
 
 	BeforeAll(func(ctx SpecContext) {
-		for _, session := range []*v1alpha1.UserSession{
+		for _, session := range []*licensing.UserSession{
 			maker.MakeUserSession("selected-ann").Pool("selected").User("CORP\\ann").Obj(),
 			maker.MakeUserSession("selected-bob").Pool("selected").User("cn=bob,ou=staff").Obj(),
 			maker.MakeUserSession("selected-elsewhere").Pool("selected-elsewhere").User("CORP\\ann").Obj(),
@@ -65,7 +65,7 @@ var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, func() {
 	It("follow a session from state to state, in lists and in watches", func(ctx SpecContext) {
 		watcher, err := client.NewWithWatch(config, client.Options{Scheme: api.Scheme()})
 		Expect(err).NotTo(HaveOccurred())
-		waiting, err := watcher.Watch(ctx, &v1alpha1.UserSessionList{}, selecting("status.state", "Pending", "spec.poolRef.name", "followed"))
+		waiting, err := watcher.Watch(ctx, &licensing.UserSessionList{}, selecting("status.state", "Pending", "spec.poolRef.name", "followed"))
 		Expect(err).NotTo(HaveOccurred())
 		defer waiting.Stop()
 
@@ -74,7 +74,7 @@ var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, func() {
 		DeferCleanup(func(ctx SpecContext) { Expect(api.Delete(ctx, session)).To(Succeed()) })
 		Eventually(waiting.ResultChan()).Should(Receive(HaveField("Type", watch.Added)))
 
-		status := maker.MakeUserSession("followed").Active(v1alpha1.SeatConcurrent, "c-1", time.Now()).Obj().Status
+		status := maker.MakeUserSession("followed").Active(licensing.SeatConcurrent, "c-1", time.Now()).Obj().Status
 		status.DeepCopyInto(&session.Status)
 		Expect(api.Status().Update(ctx, session)).To(Succeed())
 		Eventually(waiting.ResultChan()).Should(Receive(HaveField("Type", watch.Deleted)))
@@ -84,21 +84,21 @@ var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, func() {
 
 	It("are these three, and no other", func(ctx SpecContext) {
 		Expect(selectable("UserSession")).To(ConsistOf(".spec.poolRef.name", ".spec.userName", ".status.state"))
-		err := api.List(ctx, &v1alpha1.UserSessionList{}, selecting("spec.module", "Web"))
+		err := api.List(ctx, &licensing.UserSessionList{}, selecting("spec.module", "Web"))
 		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
 	})
 })
 
 var _ = Describe("Field selectors of LicenseAccounts (D5)", func() {
 	It("find the accounts of a pool and of a user", func(ctx SpecContext) {
-		for _, account := range []*v1alpha1.LicenseAccount{
+		for _, account := range []*licensing.LicenseAccount{
 			maker.MakeLicenseAccount("selected-ann").Pool("selected").User("ann@example.com").Obj(),
 			maker.MakeLicenseAccount("selected-bob").Pool("selected").User("bob").Obj(),
 		} {
 			Expect(api.Create(ctx, account)).To(Succeed())
 			DeferCleanup(func(ctx SpecContext) { Expect(api.Delete(ctx, account)).To(Succeed()) })
 		}
-		list := &v1alpha1.LicenseAccountList{}
+		list := &licensing.LicenseAccountList{}
 		Expect(api.List(ctx, list, client.InNamespace(maker.DefaultNamespace), selecting("spec.poolRef.name", "selected"))).To(Succeed())
 		Expect(list.Items).To(HaveLen(2))
 		Expect(api.List(ctx, list, client.InNamespace(maker.DefaultNamespace), selecting("spec.userName", "ann@example.com"))).To(Succeed())
@@ -107,7 +107,7 @@ var _ = Describe("Field selectors of LicenseAccounts (D5)", func() {
 
 	It("are these two, and no other", func(ctx SpecContext) {
 		Expect(selectable("LicenseAccount")).To(ConsistOf(".spec.poolRef.name", ".spec.userName"))
-		err := api.List(ctx, &v1alpha1.LicenseAccountList{}, selecting("spec.type", "Named"))
+		err := api.List(ctx, &licensing.LicenseAccountList{}, selecting("spec.type", "Named"))
 		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
 	})
 })

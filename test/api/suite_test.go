@@ -7,9 +7,11 @@ package api_test
 
 import (
 	"context"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,7 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 const (
@@ -52,8 +54,9 @@ func TestAPI(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	scheme := runtime.NewScheme()
-	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
+	Expect(licensing.AddToScheme(scheme)).To(Succeed())
 	Expect(corev1.AddToScheme(scheme)).To(Succeed())
+	Expect(apiextensionsv1.AddToScheme(scheme)).To(Succeed())
 
 	environment = &envtest.Environment{
 		CRDDirectoryPaths:     []string{crdBases},
@@ -108,8 +111,15 @@ func shippedCRDs() map[string]*apiextensionsv1.CustomResourceDefinition {
 }
 
 var _ = Describe("The definitions", func() {
-	It("are of three kinds, each accepted by the API server (D3)", func(ctx SpecContext) {
-		Expect(crds).To(HaveLen(3))
-		Expect(crds).To(And(HaveKey("LicensePool"), HaveKey("LicenseAccount"), HaveKey("UserSession")))
+	It("are of three kinds, which the API server serves as they were shipped (D3)", func(ctx SpecContext) {
+		Expect(slices.Sorted(maps.Keys(crds))).To(HaveExactElements("LicenseAccount", "LicensePool", "UserSession"))
+		for kind, shipped := range crds {
+			served := &apiextensionsv1.CustomResourceDefinition{}
+			Expect(api.Get(ctx, client.ObjectKeyFromObject(shipped), served)).To(Succeed())
+			Expect(served.Status.Conditions).To(ContainElement(And(
+				HaveField("Type", apiextensionsv1.Established), HaveField("Status", apiextensionsv1.ConditionTrue))), kind)
+			Expect(served.Status.Conditions).NotTo(ContainElement(HaveField("Type", apiextensionsv1.NonStructuralSchema)), kind)
+			Expect(served.Spec.Versions[0].Schema).To(Equal(shipped.Spec.Versions[0].Schema), kind)
+		}
 	})
 })

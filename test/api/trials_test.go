@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // trial is one write that the API server is to accept, or to refuse.
@@ -64,7 +64,7 @@ func minimal(kind string) *unstructured.Unstructured {
 	if kind == "LicensePool" {
 		spec = map[string]any{"concurrent": map[string]any{"seats": 5}}
 	}
-	return named(map[string]any{"apiVersion": v1alpha1.GroupVersion.String(), "kind": kind, "spec": spec})
+	return named(map[string]any{"apiVersion": licensing.GroupVersion.String(), "kind": kind, "spec": spec})
 }
 
 func apply(object *unstructured.Unstructured, edits []edit) {

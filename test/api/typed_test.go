@@ -10,13 +10,13 @@ import (
 	. "github.com/onsi/gomega"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	maker "github.com/seatkeeper/seatkeeper/test/make"
 )
 
 var _ = Describe("The Go types", func() {
 	typed := map[string]client.Object{
-		"LicensePool": &v1alpha1.LicensePool{}, "LicenseAccount": &v1alpha1.LicenseAccount{}, "UserSession": &v1alpha1.UserSession{},
+		"LicensePool": &licensing.LicensePool{}, "LicenseAccount": &licensing.LicenseAccount{}, "UserSession": &licensing.UserSession{},
 	}
 
 	for kind := range crds {
@@ -38,19 +38,19 @@ var _ = Describe("The Go types", func() {
 		year := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		for kind, object := range map[string]client.Object{
 			"LicensePool": maker.MakeLicensePool("built").DisplayName("Service Desk").Named(25).Concurrent(50).
-				AccountsOnly().UserNameCase(v1alpha1.UserNameCaseSensitive).NotBefore(year).NotAfter(year.AddDate(1, 0, 0)).
-				SeatPer(v1alpha1.SeatPerUser).ModuleGroup("Web", "Desktop").ModuleGroup("Mobile").
+				AccountsOnly().UserNameCase(licensing.UserNameCaseSensitive).NotBefore(year).NotAfter(year.AddDate(1, 0, 0)).
+				SeatPer(licensing.SeatPerUser).ModuleGroup("Web", "Desktop").ModuleGroup("Mobile").
 				IdleTimeout(30*time.Minute).UnsavedWorkTimeout(8*time.Hour).Prompt(90*time.Second, "Web", "Mobile").
 				HeartbeatInterval(20*time.Second).LostAfter(5*time.Minute).MaxLifetime(24*time.Hour).
-				MaxPerUser(3, v1alpha1.LimitTerminateOldest).ClientIPCheck(v1alpha1.ClientIPCheckEnforced).
-				OnClientExit(v1alpha1.ExitEndSession).Retention(2 * time.Hour).Obj(),
+				MaxPerUser(3, licensing.LimitTerminateOldest).ClientIPCheck(licensing.ClientIPCheckEnforced).
+				OnClientExit(licensing.ExitEndSession).Retention(2 * time.Hour).Obj(),
 			"LicenseAccount": maker.MakeLicenseAccount("built").Pool("p").User("CORP\\ann").FullName("Ann Example").
 				Named().Groups("staff").Disabled().Obj(),
 			"UserSession": maker.MakeUserSession("built").Pool("p").User("CORP\\ann").FullName("Ann Example").Module("Desktop").
-				Interactive(v1alpha1.ClientModeDesktop).ClientHost("pc-17").ClientIP("192.0.2.17").ClientUser("ann").UserAgent("Example/1.0").
+				Interactive(licensing.ClientModeDesktop).ClientHost("pc-17").ClientIP("192.0.2.17").ClientUser("ann").UserAgent("Example/1.0").
 				Applications("incidents", "changes").Attribute("key", "value").ExtraAttributes("{\"site\": 4}").
 				CreatedBy("portal").Instance("app-1").SingleSignOn().SystemLogin().MaxWait(30*time.Second).
-				Termination(v1alpha1.RequesterUser, "good night").Obj(),
+				Termination(licensing.RequesterUser, "good night").Obj(),
 		} {
 			Expect(api.Create(ctx, object)).To(Succeed())
 			Expect(plain(object)).To(HaveKeyWithValue("spec", Equal(full(kind).Object["spec"])), kind)

@@ -10,22 +10,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // LicenseAccountBuilder builds a LicenseAccount.
-type LicenseAccountBuilder struct{ account v1alpha1.LicenseAccount }
+type LicenseAccountBuilder struct{ account licensing.LicenseAccount }
 
 // MakeLicenseAccount begins an account that has no pool and no user yet.
 func MakeLicenseAccount(name string) *LicenseAccountBuilder {
-	return &LicenseAccountBuilder{v1alpha1.LicenseAccount{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicenseAccount"},
+	return &LicenseAccountBuilder{licensing.LicenseAccount{
+		TypeMeta:   metav1.TypeMeta{APIVersion: licensing.GroupVersion.String(), Kind: "LicenseAccount"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: DefaultNamespace},
 	}}
 }
 
 // Obj returns the account.
-func (b *LicenseAccountBuilder) Obj() *v1alpha1.LicenseAccount { return b.account.DeepCopy() }
+func (b *LicenseAccountBuilder) Obj() *licensing.LicenseAccount { return b.account.DeepCopy() }
 
 // Namespace sets metadata.namespace.
 func (b *LicenseAccountBuilder) Namespace(namespace string) *LicenseAccountBuilder {
@@ -76,17 +76,17 @@ func (b *LicenseAccountBuilder) FullName(name string) *LicenseAccountBuilder {
 }
 
 // Type sets spec.type.
-func (b *LicenseAccountBuilder) Type(t v1alpha1.AccountType) *LicenseAccountBuilder {
+func (b *LicenseAccountBuilder) Type(t licensing.AccountType) *LicenseAccountBuilder {
 	b.account.Spec.Type = t
 	return b
 }
 
 // Named makes it a named account.
-func (b *LicenseAccountBuilder) Named() *LicenseAccountBuilder { return b.Type(v1alpha1.AccountNamed) }
+func (b *LicenseAccountBuilder) Named() *LicenseAccountBuilder { return b.Type(licensing.AccountNamed) }
 
 // Concurrent makes it a concurrent account.
 func (b *LicenseAccountBuilder) Concurrent() *LicenseAccountBuilder {
-	return b.Type(v1alpha1.AccountConcurrent)
+	return b.Type(licensing.AccountConcurrent)
 }
 
 // Groups sets spec.groups.
@@ -103,7 +103,7 @@ func (b *LicenseAccountBuilder) Disabled() *LicenseAccountBuilder {
 
 // Licensed sets the condition Licensed.
 func (b *LicenseAccountBuilder) Licensed(status metav1.ConditionStatus, reason string) *LicenseAccountBuilder {
-	return b.Condition(metav1.Condition{Type: v1alpha1.ConditionLicensed, Status: status, Reason: reason})
+	return b.Condition(metav1.Condition{Type: licensing.ConditionLicensed, Status: status, Reason: reason})
 }
 
 // Condition sets a condition of the status.

@@ -11,22 +11,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // LicensePoolBuilder builds a LicensePool.
-type LicensePoolBuilder struct{ pool v1alpha1.LicensePool }
+type LicensePoolBuilder struct{ pool licensing.LicensePool }
 
 // MakeLicensePool begins a pool that has no seats of either model yet.
 func MakeLicensePool(name string) *LicensePoolBuilder {
-	return &LicensePoolBuilder{v1alpha1.LicensePool{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "LicensePool"},
+	return &LicensePoolBuilder{licensing.LicensePool{
+		TypeMeta:   metav1.TypeMeta{APIVersion: licensing.GroupVersion.String(), Kind: "LicensePool"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: DefaultNamespace},
 	}}
 }
 
 // Obj returns the pool.
-func (b *LicensePoolBuilder) Obj() *v1alpha1.LicensePool { return b.pool.DeepCopy() }
+func (b *LicensePoolBuilder) Obj() *licensing.LicensePool { return b.pool.DeepCopy() }
 
 // Namespace sets metadata.namespace.
 func (b *LicensePoolBuilder) Namespace(namespace string) *LicensePoolBuilder {
@@ -78,29 +78,29 @@ func (b *LicensePoolBuilder) DisplayName(name string) *LicensePoolBuilder {
 
 // Named states that many named seats.
 func (b *LicensePoolBuilder) Named(seats int32) *LicensePoolBuilder {
-	b.pool.Spec.Named = &v1alpha1.Seats{Seats: &seats}
+	b.pool.Spec.Named = &licensing.Seats{Seats: &seats}
 	return b
 }
 
 // Concurrent states that many concurrent seats.
 func (b *LicensePoolBuilder) Concurrent(seats int32) *LicensePoolBuilder {
-	b.pool.Spec.Concurrent = &v1alpha1.Seats{Seats: &seats}
+	b.pool.Spec.Concurrent = &licensing.Seats{Seats: &seats}
 	return b
 }
 
 // Enrollment sets spec.enrollment.
-func (b *LicensePoolBuilder) Enrollment(enrollment v1alpha1.Enrollment) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) Enrollment(enrollment licensing.Enrollment) *LicensePoolBuilder {
 	b.pool.Spec.Enrollment = enrollment
 	return b
 }
 
 // AccountsOnly denies users whom the pool has no account for.
 func (b *LicensePoolBuilder) AccountsOnly() *LicensePoolBuilder {
-	return b.Enrollment(v1alpha1.EnrollmentAccountsOnly)
+	return b.Enrollment(licensing.EnrollmentAccountsOnly)
 }
 
 // UserNameCase sets spec.userNameCase.
-func (b *LicensePoolBuilder) UserNameCase(c v1alpha1.UserNameCase) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) UserNameCase(c licensing.UserNameCase) *LicensePoolBuilder {
 	b.pool.Spec.UserNameCase = c
 	return b
 }
@@ -118,13 +118,13 @@ func (b *LicensePoolBuilder) NotAfter(t time.Time) *LicensePoolBuilder {
 }
 
 // SeatPer sets spec.sharing.seatPer.
-func (b *LicensePoolBuilder) SeatPer(dimensions ...v1alpha1.SeatDimension) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) SeatPer(dimensions ...licensing.SeatDimension) *LicensePoolBuilder {
 	b.sharing().SeatPer = dimensions
 	return b
 }
 
 // ModuleGroup adds a group of modules that share a seat to spec.sharing.moduleGroups.
-func (b *LicensePoolBuilder) ModuleGroup(modules ...v1alpha1.ModuleName) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) ModuleGroup(modules ...licensing.ModuleName) *LicensePoolBuilder {
 	b.sharing().ModuleGroups = append(b.sharing().ModuleGroups, modules)
 	return b
 }
@@ -142,8 +142,8 @@ func (b *LicensePoolBuilder) UnsavedWorkTimeout(d time.Duration) *LicensePoolBui
 }
 
 // Prompt sets spec.sessions.prompt; without modules it leaves them to the default.
-func (b *LicensePoolBuilder) Prompt(lead time.Duration, modules ...v1alpha1.ModuleName) *LicensePoolBuilder {
-	b.sessions().Prompt = &v1alpha1.Prompt{LeadSeconds: seconds(lead), Modules: modules}
+func (b *LicensePoolBuilder) Prompt(lead time.Duration, modules ...licensing.ModuleName) *LicensePoolBuilder {
+	b.sessions().Prompt = &licensing.Prompt{LeadSeconds: seconds(lead), Modules: modules}
 	return b
 }
 
@@ -166,19 +166,19 @@ func (b *LicensePoolBuilder) MaxLifetime(d time.Duration) *LicensePoolBuilder {
 }
 
 // MaxPerUser sets spec.sessions.maxPerUser.
-func (b *LicensePoolBuilder) MaxPerUser(sessions int32, whenExceeded v1alpha1.LimitAction) *LicensePoolBuilder {
-	b.sessions().MaxPerUser = &v1alpha1.UserLimit{Sessions: &sessions, WhenExceeded: whenExceeded}
+func (b *LicensePoolBuilder) MaxPerUser(sessions int32, whenExceeded licensing.LimitAction) *LicensePoolBuilder {
+	b.sessions().MaxPerUser = &licensing.UserLimit{Sessions: &sessions, WhenExceeded: whenExceeded}
 	return b
 }
 
 // ClientIPCheck sets spec.sessions.clientIPCheck.
-func (b *LicensePoolBuilder) ClientIPCheck(check v1alpha1.ClientIPCheck) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) ClientIPCheck(check licensing.ClientIPCheck) *LicensePoolBuilder {
 	b.sessions().ClientIPCheck = check
 	return b
 }
 
 // OnClientExit sets spec.sessions.onClientExit.
-func (b *LicensePoolBuilder) OnClientExit(action v1alpha1.ExitAction) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) OnClientExit(action licensing.ExitAction) *LicensePoolBuilder {
 	b.sessions().OnClientExit = action
 	return b
 }
@@ -196,7 +196,7 @@ func (b *LicensePoolBuilder) Term(term string) *LicensePoolBuilder {
 }
 
 // Intent adds an intent to status.grants.
-func (b *LicensePoolBuilder) Intent(intent v1alpha1.GrantIntent) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) Intent(intent licensing.GrantIntent) *LicensePoolBuilder {
 	b.grants().Intents = append(b.grants().Intents, intent)
 	return b
 }
@@ -208,24 +208,24 @@ func (b *LicensePoolBuilder) Condition(condition metav1.Condition) *LicensePoolB
 }
 
 // Status replaces the whole status.
-func (b *LicensePoolBuilder) Status(status v1alpha1.LicensePoolStatus) *LicensePoolBuilder {
+func (b *LicensePoolBuilder) Status(status licensing.LicensePoolStatus) *LicensePoolBuilder {
 	b.pool.Status = status
 	return b
 }
 
-func (b *LicensePoolBuilder) validity() *v1alpha1.Validity {
+func (b *LicensePoolBuilder) validity() *licensing.Validity {
 	return made(&b.pool.Spec.Validity)
 }
 
-func (b *LicensePoolBuilder) sharing() *v1alpha1.Sharing {
+func (b *LicensePoolBuilder) sharing() *licensing.Sharing {
 	return made(&b.pool.Spec.Sharing)
 }
 
-func (b *LicensePoolBuilder) sessions() *v1alpha1.SessionRules {
+func (b *LicensePoolBuilder) sessions() *licensing.SessionRules {
 	return made(&b.pool.Spec.Sessions)
 }
 
-func (b *LicensePoolBuilder) grants() *v1alpha1.GrantLog {
+func (b *LicensePoolBuilder) grants() *licensing.GrantLog {
 	return made(&b.pool.Status.Grants)
 }
 

@@ -10,22 +10,22 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // UserSessionBuilder builds a UserSession. What it sets of the status is in usersession_status.go.
-type UserSessionBuilder struct{ session v1alpha1.UserSession }
+type UserSessionBuilder struct{ session licensing.UserSession }
 
 // MakeUserSession begins a session that has no pool and no user yet.
 func MakeUserSession(name string) *UserSessionBuilder {
-	return &UserSessionBuilder{v1alpha1.UserSession{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "UserSession"},
+	return &UserSessionBuilder{licensing.UserSession{
+		TypeMeta:   metav1.TypeMeta{APIVersion: licensing.GroupVersion.String(), Kind: "UserSession"},
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: DefaultNamespace},
 	}}
 }
 
 // Obj returns the session.
-func (b *UserSessionBuilder) Obj() *v1alpha1.UserSession { return b.session.DeepCopy() }
+func (b *UserSessionBuilder) Obj() *licensing.UserSession { return b.session.DeepCopy() }
 
 // Namespace sets metadata.namespace.
 func (b *UserSessionBuilder) Namespace(namespace string) *UserSessionBuilder {
@@ -82,20 +82,20 @@ func (b *UserSessionBuilder) FullName(name string) *UserSessionBuilder {
 }
 
 // Module sets spec.module.
-func (b *UserSessionBuilder) Module(module v1alpha1.ModuleName) *UserSessionBuilder {
+func (b *UserSessionBuilder) Module(module licensing.ModuleName) *UserSessionBuilder {
 	b.session.Spec.Module = module
 	return b
 }
 
 // Type sets spec.type.
-func (b *UserSessionBuilder) Type(t v1alpha1.SessionType) *UserSessionBuilder {
+func (b *UserSessionBuilder) Type(t licensing.SessionType) *UserSessionBuilder {
 	b.session.Spec.Type = t
 	return b
 }
 
 // Interactive makes it an interactive session of that client mode.
-func (b *UserSessionBuilder) Interactive(mode v1alpha1.ClientMode) *UserSessionBuilder {
-	return b.Type(v1alpha1.SessionTypeInteractive).ClientMode(mode)
+func (b *UserSessionBuilder) Interactive(mode licensing.ClientMode) *UserSessionBuilder {
+	return b.Type(licensing.SessionTypeInteractive).ClientMode(mode)
 }
 
 // ClientHost sets spec.client.hostName.
@@ -117,7 +117,7 @@ func (b *UserSessionBuilder) ClientUser(name string) *UserSessionBuilder {
 }
 
 // ClientMode sets spec.client.mode.
-func (b *UserSessionBuilder) ClientMode(mode v1alpha1.ClientMode) *UserSessionBuilder {
+func (b *UserSessionBuilder) ClientMode(mode licensing.ClientMode) *UserSessionBuilder {
 	b.client().Mode = mode
 	return b
 }
@@ -137,9 +137,9 @@ func (b *UserSessionBuilder) Applications(names ...string) *UserSessionBuilder {
 // Attribute adds a session attribute to spec.sessionAttributes.
 func (b *UserSessionBuilder) Attribute(name, value string) *UserSessionBuilder {
 	if b.session.Spec.SessionAttributes == nil {
-		b.session.Spec.SessionAttributes = map[string]v1alpha1.AttributeValue{}
+		b.session.Spec.SessionAttributes = map[string]licensing.AttributeValue{}
 	}
-	b.session.Spec.SessionAttributes[name] = v1alpha1.AttributeValue(value)
+	b.session.Spec.SessionAttributes[name] = licensing.AttributeValue(value)
 	return b
 }
 
@@ -180,8 +180,8 @@ func (b *UserSessionBuilder) MaxWait(d time.Duration) *UserSessionBuilder {
 }
 
 // Termination asks for the session's end.
-func (b *UserSessionBuilder) Termination(by v1alpha1.Requester, message string) *UserSessionBuilder {
-	b.session.Spec.Termination = &v1alpha1.Termination{RequestedBy: by, Message: message}
+func (b *UserSessionBuilder) Termination(by licensing.Requester, message string) *UserSessionBuilder {
+	b.session.Spec.Termination = &licensing.Termination{RequestedBy: by, Message: message}
 	return b
 }
 
@@ -191,4 +191,4 @@ func (b *UserSessionBuilder) Condition(condition metav1.Condition) *UserSessionB
 	return b
 }
 
-func (b *UserSessionBuilder) client() *v1alpha1.Client { return made(&b.session.Spec.Client) }
+func (b *UserSessionBuilder) client() *licensing.Client { return made(&b.session.Spec.Client) }

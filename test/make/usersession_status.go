@@ -8,17 +8,17 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // Status replaces the whole status.
-func (b *UserSessionBuilder) Status(status v1alpha1.UserSessionStatus) *UserSessionBuilder {
+func (b *UserSessionBuilder) Status(status licensing.UserSessionStatus) *UserSessionBuilder {
 	b.session.Status = status
 	return b
 }
 
 // State sets status.state alone.
-func (b *UserSessionBuilder) State(state v1alpha1.SessionState) *UserSessionBuilder {
+func (b *UserSessionBuilder) State(state licensing.SessionState) *UserSessionBuilder {
 	b.session.Status.State = state
 	return b
 }
@@ -28,30 +28,30 @@ func (b *UserSessionBuilder) Waiting(until time.Time) *UserSessionBuilder {
 	if !until.IsZero() {
 		b.session.Status.WaitUntilTime = instant(until)
 	}
-	return b.State(v1alpha1.SessionPending).granted(metav1.ConditionFalse, v1alpha1.ReasonWaiting, b.session.CreationTimestamp.Time)
+	return b.State(licensing.SessionPending).granted(metav1.ConditionFalse, licensing.ReasonWaiting, b.session.CreationTimestamp.Time)
 }
 
 // Active makes it a live session with that seat and connection, logged on at that time.
-func (b *UserSessionBuilder) Active(seat v1alpha1.SeatType, connection string, logon time.Time) *UserSessionBuilder {
+func (b *UserSessionBuilder) Active(seat licensing.SeatType, connection string, logon time.Time) *UserSessionBuilder {
 	status := &b.session.Status
 	status.Seat, status.Connection = seat, connection
 	status.LogonTime, status.LastActivityTime = instant(logon), instant(logon)
-	status.TerminationAction = v1alpha1.NotTerminated
-	return b.State(v1alpha1.SessionActive).granted(metav1.ConditionTrue, v1alpha1.ReasonSeatGranted, logon)
+	status.TerminationAction = licensing.NotTerminated
+	return b.State(licensing.SessionActive).granted(metav1.ConditionTrue, licensing.ReasonSeatGranted, logon)
 }
 
 // Denied makes it a session that was denied a seat for that reason at that time.
 func (b *UserSessionBuilder) Denied(reason string, at time.Time) *UserSessionBuilder {
 	b.session.Status.TerminatedTime = instant(at)
-	b.session.Status.TerminationAction = v1alpha1.NotTerminated
-	return b.State(v1alpha1.SessionDenied).granted(metav1.ConditionFalse, reason, at)
+	b.session.Status.TerminationAction = licensing.NotTerminated
+	return b.State(licensing.SessionDenied).granted(metav1.ConditionFalse, reason, at)
 }
 
 // Terminated makes it a session that ended that way at that time.
-func (b *UserSessionBuilder) Terminated(action v1alpha1.TerminationAction, at time.Time) *UserSessionBuilder {
+func (b *UserSessionBuilder) Terminated(action licensing.TerminationAction, at time.Time) *UserSessionBuilder {
 	b.session.Status.TerminatedTime = instant(at)
 	b.session.Status.TerminationAction = action
-	return b.State(v1alpha1.SessionTerminated).granted(metav1.ConditionFalse, v1alpha1.ReasonTerminated, at)
+	return b.State(licensing.SessionTerminated).granted(metav1.ConditionFalse, licensing.ReasonTerminated, at)
 }
 
 // LastActivity sets status.lastActivityTime.
@@ -98,6 +98,6 @@ func (b *UserSessionBuilder) Message(message string) *UserSessionBuilder {
 
 func (b *UserSessionBuilder) granted(status metav1.ConditionStatus, reason string, since time.Time) *UserSessionBuilder {
 	return b.Condition(metav1.Condition{
-		Type: v1alpha1.ConditionGranted, Status: status, Reason: reason, LastTransitionTime: metav1.NewTime(since),
+		Type: licensing.ConditionGranted, Status: status, Reason: reason, LastTransitionTime: metav1.NewTime(since),
 	})
 }
