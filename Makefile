@@ -5,6 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 # One shell a recipe: variables live to its end, and `exec` gives signals to the program itself.
 .ONESHELL:
+MAKEFLAGS += --no-print-directory
 # Recipes use all cores by themselves; several at once only disturb each other's measurements.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -94,9 +95,14 @@ test: ## Everything that must hold: all tests against a real control plane, lint
 	echo "All of it holds."
 
 .PHONY: lint
-lint: ## Lint the code, and api/ by the Kubernetes API conventions
-	@$(TOOL) golangci-lint run ./...
-	$(TOOL) golangci-lint-kube-api-linter run --config=hack/kube-api-linter.yaml --path-mode=abs ./api/...
+lint: ## Lint the code, api/ by the Kubernetes API conventions, and see that config/ builds
+	@status=0
+	$(TOOL) golangci-lint run ./... || status=1
+	$(TOOL) golangci-lint-kube-api-linter run --config=hack/kube-api-linter.yaml --path-mode=abs ./api/... || status=1
+	for dir in config/default config/samples; do
+	  $(TOOL) kustomize build "$$dir" > /dev/null || status=1
+	done
+	exit $$status
 
 .PHONY: fmt
 fmt: ## Format the code

@@ -15,7 +15,7 @@ snapshot() {
 }
 
 before=$(snapshot)
-make --no-print-directory generate fmt
+make generate fmt
 go mod tidy
 after=$(snapshot)
 

@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,9 +50,9 @@ type Options struct {
 
 // Cluster is a running control plane.
 type Cluster struct {
-	dir       string
-	temporary bool
-	binDir    string
+	opts      Options
+	temporary bool // the data folder is ours to remove
+	etcdURL   string
 	config    *rest.Config
 	client    kubernetes.Interface
 
@@ -61,41 +62,37 @@ type Cluster struct {
 // Start runs a control plane and returns when it is ready: the API server answers and the namespace and service account
 // `default` exist. The context bounds the start alone; Stop ends the control plane, and on Linux so does the end of this process.
 func Start(ctx context.Context, opts Options) (*Cluster, error) {
-	c := &Cluster{dir: opts.DataDir, binDir: opts.BinDir}
-	if c.binDir == "" {
-		c.binDir = os.Getenv("KUBEBUILDER_ASSETS")
+	c := &Cluster{opts: opts}
+	if c.opts.BinDir == "" {
+		c.opts.BinDir = os.Getenv("KUBEBUILDER_ASSETS")
 	}
-	if c.binDir == "" {
+	if c.opts.BinDir == "" {
 		return nil, errors.New("KUBEBUILDER_ASSETS must name the folder of the control plane's binaries; `make assets` prints it")
 	}
-	if c.dir == "" {
+	if c.opts.DataDir == "" {
 		dir, err := os.MkdirTemp("", "seatkeeper-controlplane-")
 		if err != nil {
 			return nil, err
 		}
-		c.dir, c.temporary = dir, true
+		c.opts.DataDir, c.temporary = dir, true
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := c.start(ctx, opts); err != nil {
+	if err := c.start(ctx); err != nil {
 		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
 }
 
-func (c *Cluster) start(ctx context.Context, opts Options) error {
-	if err := os.MkdirAll(c.dir, 0o700); err != nil {
-		return err
-	}
-	if err := ensureKeys(c.keys()); err != nil {
-		return err
-	}
-	etcdURL, err := c.startEtcd(opts.UnsafeNoFsync)
-	if err != nil {
+func (c *Cluster) start(ctx context.Context) error {
+	if err := c.prepare(); err != nil {
 		return err
 	}
 	// The API server waits for etcd by itself, so starting both at once saves a second.
-	if err := c.startAPIServer(etcdURL); err != nil {
+	if err := c.startEtcd(); err != nil {
+		return err
+	}
+	if err := c.startAPIServer(); err != nil {
 		return err
 	}
 	if err := c.wait(ctx, c.apiServer, func() error {
@@ -118,6 +115,40 @@ func (c *Cluster) start(ctx context.Context, opts Options) error {
 	})
 }
 
+// prepare makes the data folder with its keys, and settles the addresses, which stay the same as long as the cluster runs.
+func (c *Cluster) prepare() error {
+	if err := os.MkdirAll(c.opts.DataDir, 0o700); err != nil {
+		return err
+	}
+	if err := ensureKeys(c.path("keys")); err != nil {
+		return err
+	}
+	etcdAddress, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	c.etcdURL = "http://" + etcdAddress
+	apiAddress, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	c.config = &rest.Config{
+		Host: "https://" + apiAddress,
+		QPS:  -1, // no limit: tests measure the server, not the client
+	}
+	for file, content := range map[string]*[]byte{
+		caCert:    &c.config.CAData,
+		adminCert: &c.config.CertData,
+		adminKey:  &c.config.KeyData,
+	} {
+		if *content, err = os.ReadFile(c.path("keys", file)); err != nil {
+			return err
+		}
+	}
+	c.client, err = kubernetes.NewForConfig(c.config)
+	return err
+}
+
 // Stop ends the control plane within seconds, also while clients watch, and removes its data if its folder was temporary.
 func (c *Cluster) Stop() error {
 	var errs []error
@@ -130,7 +161,7 @@ func (c *Cluster) Stop() error {
 		}
 	}
 	if c.temporary {
-		errs = append(errs, os.RemoveAll(c.dir))
+		errs = append(errs, os.RemoveAll(c.opts.DataDir))
 	}
 	return errors.Join(errs...)
 }
@@ -150,72 +181,45 @@ func (c *Cluster) Wait(ctx context.Context) error {
 	return ended.failure(nil)
 }
 
-func (c *Cluster) startEtcd(unsafeNoFsync bool) (url string, err error) {
-	port, err := freePort()
-	if err != nil {
-		return "", err
-	}
-	url = "http://" + net.JoinHostPort("127.0.0.1", port)
+func (c *Cluster) startEtcd() (err error) {
 	c.etcd, err = c.run("etcd",
-		"--data-dir="+filepath.Join(c.dir, "etcd"),
-		"--listen-client-urls="+url,
-		"--advertise-client-urls="+url,
+		"--data-dir="+c.path("etcd"),
+		"--listen-client-urls="+c.etcdURL,
+		"--advertise-client-urls="+c.etcdURL,
 		"--listen-peer-urls=http://127.0.0.1:0",
-		"--unsafe-no-fsync="+strconv.FormatBool(unsafeNoFsync),
+		"--unsafe-no-fsync="+strconv.FormatBool(c.opts.UnsafeNoFsync),
 		// Benchmarks write more than the default of 2 GiB between two compactions.
 		"--quota-backend-bytes=8589934592",
 		"--log-level=warn",
 	)
-	return url, err
+	return err
 }
 
-func (c *Cluster) startAPIServer(etcdURL string) error {
-	port, err := freePort()
+func (c *Cluster) startAPIServer() error {
+	_, port, err := net.SplitHostPort(strings.TrimPrefix(c.config.Host, "https://"))
 	if err != nil {
 		return err
 	}
-	keys := c.keys()
-	c.config = &rest.Config{
-		Host: "https://" + net.JoinHostPort("127.0.0.1", port),
-		QPS:  -1, // no limit: tests measure the server, not the client
-	}
-	c.config.CAData, err = os.ReadFile(filepath.Join(keys, caCert))
-	if err != nil {
-		return err
-	}
-	c.config.CertData, err = os.ReadFile(filepath.Join(keys, adminCert))
-	if err != nil {
-		return err
-	}
-	c.config.KeyData, err = os.ReadFile(filepath.Join(keys, adminKey))
-	if err != nil {
-		return err
-	}
-	c.client, err = kubernetes.NewForConfig(c.config)
-	if err != nil {
-		return err
-	}
-	const issuer = "https://kubernetes.default.svc.cluster.local"
 	c.apiServer, err = c.run("kube-apiserver",
-		"--etcd-servers="+etcdURL,
+		"--etcd-servers="+c.etcdURL,
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
 		"--secure-port="+port,
 		"--endpoint-reconciler-type=none", // a loopback address is no valid endpoint
 		"--service-cluster-ip-range=10.0.0.0/24",
 		"--authorization-mode=RBAC",
-		"--client-ca-file="+filepath.Join(keys, caCert),
-		"--tls-cert-file="+filepath.Join(keys, servingCert),
-		"--tls-private-key-file="+filepath.Join(keys, servingKey),
-		"--service-account-issuer="+issuer,
-		"--service-account-key-file="+filepath.Join(keys, tokenKey),
-		"--service-account-signing-key-file="+filepath.Join(keys, tokenKey),
+		"--client-ca-file="+c.path("keys", caCert),
+		"--tls-cert-file="+c.path("keys", servingCert),
+		"--tls-private-key-file="+c.path("keys", servingKey),
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-key-file="+c.path("keys", tokenKey),
+		"--service-account-signing-key-file="+c.path("keys", tokenKey),
 	)
 	return err
 }
 
 func (c *Cluster) startControllerManager() error {
-	kubeconfig := filepath.Join(c.dir, "controller-manager.kubeconfig")
+	kubeconfig := c.path("controller-manager.kubeconfig")
 	if err := c.WriteKubeconfig(kubeconfig); err != nil {
 		return err
 	}
@@ -225,8 +229,8 @@ func (c *Cluster) startControllerManager() error {
 		"--kube-api-qps=500", "--kube-api-burst=1000", // namespaces with thousands of objects vanish in seconds
 		"--leader-elect=false",
 		"--secure-port=0",
-		"--service-account-private-key-file="+filepath.Join(c.keys(), tokenKey),
-		"--root-ca-file="+filepath.Join(c.keys(), caCert),
+		"--service-account-private-key-file="+c.path("keys", tokenKey),
+		"--root-ca-file="+c.path("keys", caCert),
 		"--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller,"+
 			"serviceaccount-token-controller,clusterrole-aggregation-controller",
 	)
@@ -234,10 +238,13 @@ func (c *Cluster) startControllerManager() error {
 }
 
 func (c *Cluster) run(name string, args ...string) (*process, error) {
-	return startProcess(filepath.Join(c.binDir, name), filepath.Join(c.dir, name+".log"), args...)
+	return startProcess(filepath.Join(c.opts.BinDir, name), c.path(name+".log"), args...)
 }
 
-func (c *Cluster) keys() string { return filepath.Join(c.dir, "keys") }
+// path is that of a file in the data folder.
+func (c *Cluster) path(elements ...string) string {
+	return filepath.Join(append([]string{c.opts.DataDir}, elements...)...)
+}
 
 // wait tries until the probe succeeds. If the child ends, or time runs out, the error quotes the child's log.
 func (c *Cluster) wait(ctx context.Context, p *process, probe func() error) error {
@@ -256,13 +263,13 @@ func (c *Cluster) wait(ctx context.Context, p *process, probe func() error) erro
 	}
 }
 
-// freePort finds a port that nobody listens on. Another program may take it before we do; with some 28,000 to choose from that is rare.
-func freePort() (string, error) {
+// freeAddress finds a loopback port that nobody listens on. Another program may take it before we do; with some 28,000 to choose
+// from that is rare.
+func freeAddress() (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on loopback does not block
 	if err != nil {
 		return "", err
 	}
 	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, err
+	return listener.Addr().String(), nil
 }
