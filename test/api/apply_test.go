@@ -34,7 +34,7 @@ spec:
     maxPerUser: {sessions: 3}
 `
 
-var _ = Describe("A pool that a GitOps pipeline applies (D5)", Ordered, func() {
+var _ = Describe("A pool that a GitOps pipeline applies (D5)", Ordered, ContinueOnFailure, func() {
 	applied := func(ctx SpecContext, edits ...edit) *unstructured.Unstructured {
 		GinkgoHelper()
 		pool := &unstructured.Unstructured{}

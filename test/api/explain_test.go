@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-var _ = Describe("What kubectl explain says (D5)", Ordered, func() {
+var _ = Describe("What kubectl explain says (D5)", Ordered, ContinueOnFailure, func() {
 	var kubectl func(ctx SpecContext, arguments ...string) (string, error)
 
 	explain := func(ctx SpecContext, what string) string {

@@ -26,7 +26,7 @@ func selecting(terms ...string) client.ListOption {
 	return client.MatchingFieldsSelector{Selector: fields.AndSelectors(all...)}
 }
 
-var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, func() {
+var _ = Describe("Field selectors of UserSessions (A7, D5)", Ordered, ContinueOnFailure, func() {
 	names := func(ctx SpecContext, terms ...string) []string {
 		GinkgoHelper()
 		list := &licensing.UserSessionList{}
