@@ -12,7 +12,9 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	toolswatch "k8s.io/client-go/tools/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -147,20 +149,19 @@ type history struct {
 // record follows a namespace from its beginning. The function it returns ends that, once all is seen up to then.
 func record(ctx context.Context, ns string) func() history {
 	GinkgoHelper()
-	sessions, err := api.Watch(ctx, &licensing.UserSessionList{}, client.InNamespace(ns))
-	Expect(err).NotTo(HaveOccurred())
-	pools, err := api.Watch(ctx, &licensing.LicensePoolList{}, client.InNamespace(ns))
-	Expect(err).NotTo(HaveOccurred())
+	sessions, pools := follow(ctx, ns, &licensing.UserSessionList{}), follow(ctx, ns, &licensing.LicensePoolList{})
+	end := "end-of-history-" + rand8()
 	h := history{}
 	done := make(chan struct{})
 	go func() {
 		defer GinkgoRecover()
 		defer close(done)
 		members := map[string]map[string]bool{} // by connection
+		ended := false
 		for e := range sessions.ResultChan() {
 			s, ok := e.Object.(*licensing.UserSession)
 			Expect(ok).To(BeTrue(), "the watch broke: %v", e.Object)
-			if s.Name == "end-of-history" {
+			if ended = s.Name == end; ended {
 				break
 			}
 			id := s.Status.Connection
@@ -174,10 +175,11 @@ func record(ctx context.Context, ns string) func() history {
 			}
 			h.mostConnections = max(h.mostConnections, len(members))
 		}
+		Expect(ended).To(BeTrue(), "the watch ended early")
 		for e := range pools.ResultChan() {
 			p, ok := e.Object.(*licensing.LicensePool)
 			Expect(ok).To(BeTrue(), "the watch broke: %v", e.Object)
-			if p.Name == "end-of-history" {
+			if p.Name == end {
 				break
 			}
 			h.poolWrites++
@@ -185,11 +187,30 @@ func record(ctx context.Context, ns string) func() history {
 	}()
 	return func() history {
 		GinkgoHelper()
-		create(ctx, MakeUserSession("end-of-history").Namespace(ns).Pool("none").User("x").Obj(),
-			MakeLicensePool("end-of-history").Namespace(ns).Concurrent(1).Obj())
+		create(ctx, MakeUserSession(end).Namespace(ns).Pool("none").User("x").Obj(),
+			MakeLicensePool(end).Namespace(ns).Concurrent(1).Obj())
 		Eventually(done, "30s").Should(BeClosed())
 		sessions.Stop()
 		pools.Stop()
 		return h
 	}
+}
+
+// follow watches a kind from now on, without a gap also when the API server ends the watch, as it does when a definition is written.
+func follow(ctx context.Context, ns string, list client.ObjectList) watch.Interface {
+	GinkgoHelper()
+	Expect(api.List(ctx, list, client.InNamespace(ns))).To(Succeed())
+	watcher, err := toolswatch.NewRetryWatcherWithContext(ctx, list.GetResourceVersion(), resumable{ns, list})
+	Expect(err).NotTo(HaveOccurred())
+	return watcher
+}
+
+// resumable watches a kind from any revision.
+type resumable struct {
+	namespace string
+	list      client.ObjectList
+}
+
+func (r resumable) WatchWithContext(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	return api.Watch(ctx, r.list.DeepCopyObject().(client.ObjectList), client.InNamespace(r.namespace), &client.ListOptions{Raw: &o})
 }
