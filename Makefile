@@ -97,8 +97,8 @@ test: ## Everything that must hold: all tests against a real control plane, lint
 .PHONY: lint
 lint: ## Lint the code, api/ by the Kubernetes API conventions, and see that config/ builds
 	@status=0
-	$(TOOL) golangci-lint run ./... || status=1
-	$(TOOL) golangci-lint-kube-api-linter run --config=hack/kube-api-linter.yaml --path-mode=abs ./api/... || status=1
+	$(TOOL) golangci-lint run --allow-serial-runners ./... || status=1
+	$(TOOL) golangci-lint-kube-api-linter run --allow-serial-runners --config=hack/kube-api-linter.yaml --path-mode=abs ./api/... || status=1
 	for dir in config/default config/samples; do
 	  $(TOOL) kustomize build "$$dir" > /dev/null || status=1
 	done
