@@ -76,6 +76,7 @@ func (o *options) bind(flags *flag.FlagSet) {
 
 // run starts the operator and returns when it was told to stop, or could not go on.
 func (o *options) run() error {
+	ctx := ctrl.SetupSignalHandler() // before anything else: an operator that is told to stop while it starts goes in order as well
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.zap)))
 	if o.qps <= 0 {
 		return errors.New("--kube-api-qps must be greater than 0")
@@ -104,7 +105,7 @@ func (o *options) run() error {
 		return err
 	}
 	ctrl.Log.Info("Starting", "version", version)
-	return manager.Start(ctrl.SetupSignalHandler())
+	return manager.Start(ctx)
 }
 
 func (o *options) managerOptions() ctrl.Options {

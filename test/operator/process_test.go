@@ -4,6 +4,8 @@
 package operator_test
 
 import (
+	"net"
+	"net/http"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -14,18 +16,25 @@ import (
 
 // operator is a running operator.
 type operator struct {
-	cmd  *exec.Cmd
-	done chan error
+	cmd    *exec.Cmd
+	probes string
+	done   chan error
 }
 
 // startOperator starts the operator with its own service account's permissions.
 func startOperator(args ...string) *operator {
 	GinkgoHelper()
-	cmd := exec.Command(filepath.Join(files, "seatkeeper"), append([]string{"--kubeconfig", operatorKubeconfig(), "--leader-elect=false"}, args...)...)
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	probes := free.Addr().String()
+	Expect(free.Close()).To(Succeed())
+	cmd := exec.Command(filepath.Join(files, "seatkeeper"), append([]string{
+		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes,
+	}, args...)...)
 	cmd.Stdout, cmd.Stderr = GinkgoWriter, GinkgoWriter
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	Expect(cmd.Start()).To(Succeed())
-	o := &operator{cmd: cmd, done: make(chan error, 1)}
+	o := &operator{cmd: cmd, probes: probes, done: make(chan error, 1)}
 	go func() { o.done <- cmd.Wait() }()
 	return o
 }
@@ -40,6 +49,12 @@ func (o *operator) kill() {
 // stop ends the operator as a rolling update does; it must go by itself, without an error.
 func (o *operator) stop() {
 	GinkgoHelper()
+	Eventually(func(g Gomega) { // before that, a signal finds no handler
+		response, err := http.Get("http://" + o.probes + "/readyz")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(response.Body.Close()).To(Succeed())
+		g.Expect(response.StatusCode).To(Equal(http.StatusOK))
+	}).Should(Succeed())
 	Expect(o.cmd.Process.Signal(syscall.SIGTERM)).To(Succeed())
 	Eventually(o.done, "25s").Should(Receive(Not(HaveOccurred())))
 }
