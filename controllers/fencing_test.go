@@ -6,7 +6,6 @@ package controllers
 import (
 	"errors"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -23,6 +22,29 @@ func (m *manager) asleep(matches func(int, string, client.Object) bool) (wake fu
 		return true, nil
 	}
 	return func() { m.fault = nil }
+}
+
+// A manager records an intent, falls asleep before it carries it out, and wakes after another took the term. The other counts the intent, though by then
+// somebody else is first in line.
+func TestIntentOfASleepingManagerIsCounted(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(1).Obj())
+	a := w.manager()
+	a.settle()
+	w.create(login("s1", "ann"))
+	wake := a.asleep(grantsSession)
+	if _, err := a.see().reconcile(); !errors.Is(err, errCrash) {
+		t.Fatalf("the first manager should have fallen asleep: %v", err)
+	}
+	w.createEarlier(login("s0", "bob"))
+	b := w.manager()
+	wakeB := b.asleep(grantsSession) // it decides, and is slow to write
+	_, _ = b.see().reconcile()
+	wake()
+	_ = a.r.carryOut(t.Context(), a.r.book(poolKey))
+	wakeB()
+	b.settle()
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s0"), licensing.SessionDenied)
 }
 
 // The intents of a deleted pool are lost with it. A manager that recorded one and slept through the pool's replacement must not carry it out when it wakes:
@@ -42,12 +64,7 @@ func TestIntentOfADeletedPoolIsVoid(t *testing.T) {
 			w.create(MakeLicensePool("p").Concurrent(1).Obj())
 			b := w.manager()
 			b.see() // sees only s1
-			w.create(MakeUserSession("s0").Pool("p").User("bob").Obj())
-			first := w.session("s0")
-			first.CreationTimestamp = ctrlTime(w.clock.Now().Add(-time.Hour)) // bob came first
-			if err := w.api.Update(t.Context(), first); err != nil {
-				t.Fatal(err)
-			}
+			w.createEarlier(login("s0", "bob"))
 			wakeB := b.asleep(func(call int, verb string, obj client.Object) bool {
 				s, ok := obj.(*licensing.UserSession)
 				return verb == "patch" && ok && s.Status.State == licensing.SessionDenied // b is slow to deny s1, so that s1 is there for a to grant

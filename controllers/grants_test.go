@@ -89,9 +89,11 @@ func TestPoolWriteWhoseAnswerWasLost(t *testing.T) {
 	if _, err := m.see().reconcile(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("the lost answer was not told: %v", err)
 	}
+	w.createEarlier(login("s0", "eve")) // who is first in line when all is decided anew, yet the seat was given
 	m.settle()
 	wantState(t, w.session("s1"), licensing.SessionActive)
 	wantState(t, w.session("s2"), licensing.SessionDenied)
+	wantState(t, w.session("s0"), licensing.SessionDenied)
 }
 
 func TestSessionWriteWhoseAnswerWasLost(t *testing.T) {

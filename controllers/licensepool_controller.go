@@ -149,28 +149,40 @@ func (r *LicensePoolReconciler) observePool(ctx context.Context, b *book) error 
 	case err != nil:
 		return fmt.Errorf("reading the pool: %w", err)
 	}
-	r.meetPool(b, pool)
-	return nil
+	return r.meetPool(ctx, b, pool)
 }
 
 // errFenced says that another manager took the term, or that the pool is another one of the same name: the ledger is no longer the truth.
 var errFenced = errors.New("another manager grants from this pool now")
 
-// meetPool takes in a pool that was read; the term is given up when it is no longer this manager's.
-func (r *LicensePoolReconciler) meetPool(b *book, pool *licensing.LicensePool) {
+// meetPool takes in a pool that was read. The term is given up when it is no longer this manager's; when it is, the intents on the pool are the truth, also
+// those of a write whose answer was lost.
+func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *licensing.LicensePool) error {
 	replaced := b.pool != nil && b.pool.UID != pool.UID
 	if b.pool != nil && !replaced && older(pool, b.pool.ResourceVersion) {
-		return
+		return nil
 	}
 	b.putPool(pool)
 	switch {
 	case b.term == "":
+		return nil
 	case replaced:
 		b.loseTerm(r.Clock.Now())
+		return nil
 	case pool.Status.Grants == nil || pool.Status.Grants.Term != b.term:
 		b.loseTerm(r.Clock.Now())
 		b.rivalry.lost(r.Clock.Now())
+		return nil
 	}
+	for _, intent := range pool.Status.Grants.Intents {
+		if _, known := b.recorded[intent.UID]; known {
+			continue
+		}
+		if err := r.adopt(ctx, b, intent); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // undone says whether there is anything to write, and since when undecided sessions are known; zero: there are none.

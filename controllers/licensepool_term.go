@@ -109,8 +109,7 @@ func sessionsOf(l *licensing.UserSessionList) []licensing.UserSession { return l
 
 func accountsOf(l *licensing.LicenseAccountList) []licensing.LicenseAccount { return l.Items }
 
-// reload reads the pool after a conflict. It fails with errFenced when the term is no longer this manager's. When it is, the intents on the pool are the
-// truth, also those of a write whose answer was lost.
+// reload reads the pool after a conflict. It fails with errFenced when the term is no longer this manager's.
 func (r *LicensePoolReconciler) reload(ctx context.Context, b *book) error {
 	pool := &licensing.LicensePool{}
 	err := r.Live.Get(ctx, b.key, pool)
@@ -122,17 +121,11 @@ func (r *LicensePoolReconciler) reload(ctx context.Context, b *book) error {
 	if err != nil {
 		return fmt.Errorf("reading the pool anew: %w", err)
 	}
-	r.meetPool(b, pool)
+	if err := r.meetPool(ctx, b, pool); err != nil {
+		return err
+	}
 	if b.term == "" {
 		return errFenced
-	}
-	for _, intent := range pool.Status.Grants.Intents {
-		if _, known := b.recorded[intent.UID]; known {
-			continue
-		}
-		if err := r.adopt(ctx, b, intent); err != nil {
-			return err
-		}
 	}
 	return nil
 }

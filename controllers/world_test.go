@@ -70,6 +70,16 @@ func (w *world) create(objects ...client.Object) {
 	}
 }
 
+// createEarlier stores a session that came before all others.
+func (w *world) createEarlier(s *licensing.UserSession) {
+	w.t.Helper()
+	w.stamp(s)
+	s.CreationTimestamp = ctrlTime(w.clock.Now().Add(-time.Hour))
+	if err := w.api.Create(w.t.Context(), s); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 func (w *world) stamp(obj client.Object) {
 	w.nextUID++
 	obj.SetUID(types.UID(fmt.Sprintf("uid-%03d", w.nextUID)))
