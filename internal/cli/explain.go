@@ -1,0 +1,72 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"errors"
+	"net/url"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// advised is an error that says what to do next.
+type advised struct {
+	error
+
+	advice string
+}
+
+func (a *advised) Error() string { return a.error.Error() + "\n" + a.advice }
+func (a *advised) Unwrap() error { return a.error }
+
+// advise adds to an error what to do next.
+func advise(err error, advice string) error { return &advised{err, advice} }
+
+// subject is what a command was about when it failed.
+type subject struct {
+	// plural is what the objects are called, as in "license pools".
+	plural string
+	// namespace they were looked for in; empty: all.
+	namespace string
+	// role is the ClusterRole that lets one do what was tried.
+	role string
+	// list is the command that shows which objects there are.
+	list string
+}
+
+// explain adds what to do next to errors that users can do something about.
+func explain(err error, s subject) error {
+	var unreachable *url.Error
+	switch {
+	case err == nil:
+		return nil
+	case clientcmd.IsEmptyConfig(err):
+		return advise(err, "No cluster is configured: set KUBECONFIG, or give --kubeconfig.")
+	case clientcmd.IsContextNotFound(err):
+		return advise(err, "`kubectl config get-contexts` lists the contexts there are.")
+	case apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && apierrors.IsNotFound(err):
+		return advise(err, "The cluster does not know Seatkeeper's kinds. Install them (`make install`, or `kubectl apply -k config/install`), "+
+			"or choose another cluster by --context.")
+	case apierrors.IsNotFound(err) && s.list != "":
+		return advise(err, "`"+s.list+"` lists the "+s.plural+" there are.")
+	case apierrors.IsForbidden(err) && s.role != "":
+		return advise(err, "Who administers the cluster can let you: `"+s.binding()+"`.")
+	case apierrors.IsUnauthorized(err):
+		return advise(err, "The cluster does not accept your credentials: sign in to it anew, or choose another user by --context.")
+	case errors.As(err, &unreachable):
+		return advise(err, "The cluster cannot be reached. See whether it runs, and whether the context is the one you mean: `kubectl config current-context`.")
+	default:
+		return err
+	}
+}
+
+// binding is the kubectl command that gives a user the role.
+func (s subject) binding() string {
+	if s.namespace == "" {
+		return "kubectl create clusterrolebinding NAME --clusterrole=" + s.role + " --user=YOU"
+	}
+	return "kubectl create rolebinding NAME --clusterrole=" + s.role + " --user=YOU -n " + s.namespace
+}
