@@ -65,7 +65,7 @@ func TestIntentOfADeletedPoolIsVoid(t *testing.T) {
 			b := w.manager()
 			b.see() // sees only s1
 			w.createEarlier(login("s0", "bob"))
-			wakeB := b.asleep(func(call int, verb string, obj client.Object) bool {
+			wakeB := b.asleep(func(_ int, verb string, obj client.Object) bool {
 				s, ok := obj.(*licensing.UserSession)
 				return verb == "patch" && ok && s.Status.State == licensing.SessionDenied // b is slow to deny s1, so that s1 is there for a to grant
 			})

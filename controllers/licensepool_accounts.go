@@ -37,8 +37,7 @@ func (r *LicensePoolReconciler) confirmAccounts(ctx context.Context, b *book, pl
 		return key, s
 	}
 	for _, d := range plan.Denials {
-		switch d.Reason {
-		case seating.AccountRequired, seating.AccountDisabled, seating.AccountNotLicensed, seating.ModelNotLicensed:
+		if d.Reason.OfAccount() {
 			note(d.Session)
 		}
 	}

@@ -179,6 +179,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 			continue
 		}
 		if err := r.adopt(ctx, b, intent); err != nil {
+			b.loseTerm(r.Clock.Now()) // a ledger that lacks an intent is not the truth: begin anew
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ package controllers
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,21 +78,19 @@ func readyCondition() metav1.Condition {
 
 func seatsAvailableCondition(t seating.Table) metav1.Condition {
 	availability := t.Availability()
-	message := ""
-	for _, m := range []struct {
-		name string
-		row  *seating.Row
-	}{{"Named", t.Named}, {"Concurrent", t.Concurrent}} {
-		if m.row != nil {
-			message += fmt.Sprintf("%s: %d of %d seats are taken. ", m.name, m.row.Used, m.row.Licensed)
-		}
+	var sentences []string
+	if t.Named != nil {
+		sentences = append(sentences, fmt.Sprintf("Named: %d of %d seats are taken.", t.Named.Used, t.Named.Licensed))
+	}
+	if t.Concurrent != nil {
+		sentences = append(sentences, fmt.Sprintf("Concurrent: %d of %d seats are taken.", t.Concurrent.Used, t.Concurrent.Licensed))
 	}
 	if availability == seating.Overcommitted {
-		message += "Nobody loses a seat; newcomers are denied until enough are given back. "
+		sentences = append(sentences, "Nobody loses a seat; newcomers are denied until enough are given back.")
 	}
 	return metav1.Condition{Type: licensing.ConditionSeatsAvailable,
 		Status: conditionStatus(availability == seating.Available || availability == seating.NearlyExhausted),
-		Reason: string(availability), Message: message[:max(0, len(message)-1)]}
+		Reason: string(availability), Message: strings.Join(sentences, " ")}
 }
 
 func inForceCondition(rules seating.Rules, now time.Time) metav1.Condition {

@@ -44,6 +44,11 @@ const (
 	PoolNotInForce     Reason = "PoolNotInForce"
 )
 
+// OfAccount says whether a denial is for want of an account that lets its user in, rather than for want of a seat.
+func (r Reason) OfAccount() bool {
+	return r == AccountRequired || r == AccountDisabled || r == AccountNotLicensed || r == ModelNotLicensed
+}
+
 // Why an account may take a seat, or may not; beside SeatsExhausted and ModelNotLicensed.
 const (
 	SeatHeld         Reason = "SeatHeld"

@@ -47,11 +47,10 @@ func (r Rules) shareKey(s *Session, seat Seat) string {
 		parts = append(parts, "modules")
 		parts = append(parts, r.Sharing.group(s.Module)...)
 	}
-	key := ""
-	for _, part := range parts {
-		key += strconv.Quote(part)
+	for i, part := range parts {
+		parts[i] = strconv.Quote(part)
 	}
-	return key
+	return strings.Join(parts, " ")
 }
 
 // group is the modules that share with this one, sorted: the group's content names it, so that groups may be listed in any order.

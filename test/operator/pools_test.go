@@ -74,12 +74,13 @@ spec: {named: {seats: 2}, concurrent: {seats: 3}}
 			Expect(pool(ctx, ns).Generation).To(Equal(before.Generation))
 		}
 		for _, entry := range pool(ctx, ns).ManagedFields {
-			if entry.Manager == "gitops" {
+			switch entry.Manager {
+			case "gitops":
 				Expect(entry.Subresource).To(BeEmpty())
-				Expect(string(entry.FieldsV1.Raw)).NotTo(ContainSubstring("f:status"))
-			} else if entry.Manager == "seatkeeper" {
+				Expect(entry.FieldsV1.GetRawString()).NotTo(ContainSubstring("f:status"))
+			case "seatkeeper":
 				Expect(entry.Subresource).To(Equal("status"))
-				Expect(string(entry.FieldsV1.Raw)).NotTo(ContainSubstring("f:spec"))
+				Expect(entry.FieldsV1.GetRawString()).NotTo(ContainSubstring("f:spec"))
 			}
 		}
 		kubectl(ctx, "wait", "-n", ns, "--for=condition=Ready", "pool/p", "--timeout=5s")

@@ -4,6 +4,7 @@
 package operator_test
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"os/exec"
@@ -22,15 +23,15 @@ type operator struct {
 }
 
 // startOperator starts the operator with its own service account's permissions.
-func startOperator(args ...string) *operator {
+func startOperator() *operator {
 	GinkgoHelper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	probes := free.Addr().String()
 	Expect(free.Close()).To(Succeed())
-	cmd := exec.Command(filepath.Join(files, "seatkeeper"), append([]string{
-		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes,
-	}, args...)...)
+	// The process outlives the node that starts it: it is ended by kill or stop, and with this one at the latest.
+	cmd := exec.CommandContext(context.Background(), filepath.Join(files, "seatkeeper"),
+		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes)
 	cmd.Stdout, cmd.Stderr = GinkgoWriter, GinkgoWriter
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	Expect(cmd.Start()).To(Succeed())
@@ -50,7 +51,9 @@ func (o *operator) kill() {
 func (o *operator) stop() {
 	GinkgoHelper()
 	Eventually(func(g Gomega) { // before that, a signal finds no handler
-		response, err := http.Get("http://" + o.probes + "/readyz")
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+o.probes+"/readyz", nil)
+		g.Expect(err).NotTo(HaveOccurred())
+		response, err := http.DefaultClient.Do(request)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(response.Body.Close()).To(Succeed())
 		g.Expect(response.StatusCode).To(Equal(http.StatusOK))
