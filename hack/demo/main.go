@@ -219,11 +219,17 @@ type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
 
-// hints are the lines to try in another terminal.
+// hints are the lines to try in another terminal, each short enough for 80 columns.
 func (d *demo) hints() []string {
-	lines := []string{"export KUBECONFIG=" + d.stage.kubeconfig}
+	export := "export KUBECONFIG="
+	lines := []string{export + d.stage.kubeconfig}
+	if here, err := os.Getwd(); err == nil && len(lines[0]) > 76 {
+		if path, err := filepath.Rel(here, d.stage.kubeconfig); err == nil {
+			lines[0] = export + "$PWD/" + path
+		}
+	}
 	if _, err := exec.LookPath("kubectl"); err != nil {
-		lines = append(lines, "alias kubectl="+d.stage.kubectl)
+		lines = append(lines, "alias kubectl=$(hack/assets.sh)/kubectl")
 	}
 	return append(lines,
 		"kubectl get pools,usessions -n "+d.pool.Namespace,

@@ -112,12 +112,15 @@ func (v view) bars(p picture, width int) []string {
 		case 4*used >= 3*licensed:
 			color = yellow
 		}
+		if note != "" {
+			note = "  " + v.paint(color, note)
+		}
 		taken, free := "#", "."
 		if v.unicode {
 			taken, free = "█", "░"
 		}
 		return fmt.Sprintf(" %-10s ", name) + v.paint(color, strings.Repeat(taken, full)) + v.paint(dim, strings.Repeat(free, length-full)) +
-			fmt.Sprintf(" %d of %d  ", used, licensed) + v.paint(color, note)
+			fmt.Sprintf(" %d of %d", used, licensed) + note
 	}
 	return []string{bar("Named", p.named, ""), bar("Concurrent", p.concurrent, p.seatsAvailable)}
 }
