@@ -59,6 +59,6 @@ func summarize(out io.Writer, p picture, ran time.Duration) {
 	c := p.counts
 	fmt.Fprintf(out, "\nIn %s: %d seats granted, %d logins shared one, %d waited, %d were denied.\n",
 		ran.Round(time.Second), c.granted, c.shared, c.waited, c.denied)
-	fmt.Fprintf(out, "%d sessions ended. At most %d of %d concurrent seats were taken at once; %d are now.\n",
+	fmt.Fprintf(out, "%d sessions ended. Concurrent seats taken: %d of %d at the most, %d now.\n",
 		c.left, p.mostConnections, p.seats, p.connections)
 }
