@@ -41,7 +41,6 @@ type LicenseAccountSpec struct {
 
 	// type is Named or Concurrent; default Concurrent.
 	// +optional
-	// +default="Concurrent"
 	// +kubebuilder:default=Concurrent
 	Type AccountType `json:"type,omitempty"`
 
@@ -60,7 +59,7 @@ type LicenseAccountSpec struct {
 
 // LicenseAccountStatus says whether the account may take a seat.
 type LicenseAccountStatus struct {
-	// conditions: Licensed (the account may take a seat, or why not).
+	// conditions are Licensed alone: whether the account may take a seat, or why not.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

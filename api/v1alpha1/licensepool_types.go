@@ -153,7 +153,6 @@ type ModuleName string
 type Prompt struct {
 	// leadSeconds is how long before the idle timeout the prompt appears; 5 to 3600, default 60.
 	// +optional
-	// +default=60
 	// +kubebuilder:default=60
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=3600
@@ -173,11 +172,10 @@ type UserLimit struct {
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
-	Sessions *int32 `json:"sessions,omitempty"`
+	Sessions int32 `json:"sessions,omitempty"`
 
 	// whenExceeded is what a login past the limit leads to; default Deny.
 	// +optional
-	// +default="Deny"
 	// +kubebuilder:default=Deny
 	WhenExceeded LimitAction `json:"whenExceeded,omitempty"`
 }
@@ -208,7 +206,6 @@ type SessionRules struct {
 
 	// heartbeatIntervalSeconds is how often a client should be heard; 5 to 3600, default 30.
 	// +optional
-	// +default=30
 	// +kubebuilder:default=30
 	// +kubebuilder:validation:Minimum=5
 	// +kubebuilder:validation:Maximum=3600
@@ -217,7 +214,6 @@ type SessionRules struct {
 	// lostAfterSeconds is how long a client that sent heartbeats may be silent before its session ends, whatever its seat;
 	// 10 to 604800, default 600.
 	// +optional
-	// +default=600
 	// +kubebuilder:default=600
 	// +kubebuilder:validation:Minimum=10
 	// +kubebuilder:validation:Maximum=604800
@@ -235,19 +231,16 @@ type SessionRules struct {
 
 	// clientIPCheck says whether a session may be used from another address than its own (B5); default Ignored.
 	// +optional
-	// +default="Ignored"
 	// +kubebuilder:default=Ignored
 	ClientIPCheck ClientIPCheck `json:"clientIPCheck,omitempty"`
 
 	// onClientExit says what closing the client does to its session (B6); default KeepSession.
 	// +optional
-	// +default="KeepSession"
 	// +kubebuilder:default=KeepSession
 	OnClientExit ExitAction `json:"onClientExit,omitempty"`
 
 	// retentionSeconds is how long the record of an ended or denied session stays (C7); 0 to 2592000 (30 days), default 3600.
 	// +optional
-	// +default=3600
 	// +kubebuilder:default=3600
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=2592000
@@ -272,13 +265,11 @@ type LicensePoolSpec struct {
 
 	// enrollment says what becomes of a user without an account; default Open.
 	// +optional
-	// +default="Open"
 	// +kubebuilder:default=Open
 	Enrollment Enrollment `json:"enrollment,omitempty"`
 
 	// userNameCase says how user names are compared; default Insensitive.
 	// +optional
-	// +default="Insensitive"
 	// +kubebuilder:default=Insensitive
 	UserNameCase UserNameCase `json:"userNameCase,omitempty"`
 
@@ -387,7 +378,7 @@ type GrantLog struct {
 
 // LicensePoolStatus is what is used of a pool.
 type LicensePoolStatus struct {
-	// conditions: Ready (the operator acts on this generation), SeatsAvailable, InForce.
+	// conditions are Ready (the operator acts on this generation), SeatsAvailable and InForce.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -448,7 +439,7 @@ type LicensePool struct {
 
 	// spec is what was bought, and the rules of its use.
 	// +required
-	Spec LicensePoolSpec `json:"spec,omitzero"`
+	Spec LicensePoolSpec `json:"spec,omitzero"` //nolint:kubeapilinter // it need not count properties: a rule demands a model
 
 	// status is what is used.
 	// +optional

@@ -104,7 +104,6 @@ type Client struct {
 
 	// mode is how the client is worked with: required of Interactive sessions, NotApplicable for the others (C3).
 	// +optional
-	// +default="NotApplicable"
 	// +kubebuilder:default=NotApplicable
 	Mode ClientMode `json:"mode,omitempty"`
 
@@ -118,7 +117,6 @@ type Client struct {
 type Termination struct {
 	// requestedBy is who asks; default Administrator.
 	// +optional
-	// +default="Administrator"
 	// +kubebuilder:default=Administrator
 	RequestedBy Requester `json:"requestedBy,omitempty"`
 
@@ -154,13 +152,11 @@ type UserSessionSpec struct {
 
 	// module is the part of the application that was signed in to (A1); default Web.
 	// +optional
-	// +default="Web"
 	// +kubebuilder:default=Web
 	Module ModuleName `json:"module,omitempty"`
 
 	// type is what kind of program signed in; default NotApplicable.
 	// +optional
-	// +default="NotApplicable"
 	// +kubebuilder:default=NotApplicable
 	Type SessionType `json:"type,omitempty"`
 
@@ -223,7 +219,7 @@ type AttributeValue string
 
 // UserSessionStatus is what became of a login. Only the operator writes it.
 type UserSessionStatus struct {
-	// conditions: Granted (True: the session holds a seat; False: it waits, was denied or ended; the reason says which).
+	// conditions are Granted alone (True: the session holds a seat; False: it waits, was denied or ended; the reason says which).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

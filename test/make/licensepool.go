@@ -167,7 +167,7 @@ func (b *LicensePoolBuilder) MaxLifetime(d time.Duration) *LicensePoolBuilder {
 
 // MaxPerUser sets spec.sessions.maxPerUser.
 func (b *LicensePoolBuilder) MaxPerUser(sessions int32, whenExceeded licensing.LimitAction) *LicensePoolBuilder {
-	b.sessions().MaxPerUser = &licensing.UserLimit{Sessions: &sessions, WhenExceeded: whenExceeded}
+	b.sessions().MaxPerUser = &licensing.UserLimit{Sessions: sessions, WhenExceeded: whenExceeded}
 	return b
 }
 
