@@ -27,16 +27,18 @@ type LicenseAccountSpec struct {
 	// +required
 	PoolRef PoolReference `json:"poolRef,omitzero"`
 
-	// userName is the user's sign-in name, free text of at most 256 characters (CORP\ann, ann@example.com). It may not change.
+	// userName is the user's sign-in name, free text of at most 256 characters (CORP\ann, ann@example.com), none of them invisible. It may not change.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.trim() == self",message="userName must not begin or end with white space"
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[\p{Cc}\p{Cf}]')`,message="userName must not contain control or invisible characters"
 	UserName string `json:"userName,omitempty"`
 
 	// userFullName is the user's name as people know it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="userFullName must not contain control characters"
 	UserFullName string `json:"userFullName,omitempty"`
 
 	// type is Named or Concurrent; default Concurrent.

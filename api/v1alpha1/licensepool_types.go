@@ -123,10 +123,11 @@ type Validity struct {
 // Sharing says which live sessions of one user count as one connection, and so take one seat (A2).
 // +kubebuilder:validation:XValidation:rule="!has(self.moduleGroups) || self.moduleGroups.all(g, g.all(m, self.moduleGroups.exists_one(h, m in h)))",message="each module must be listed in one of moduleGroups at the most"
 type Sharing struct {
-	// seatPer is what tells one user's connections apart. User always applies. Default: [User], all of a user's sessions share one seat.
+	// seatPer is what tells one user's connections apart. User always applies. Default: [User], all of a user's sessions share one seat. Not empty.
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={User}
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=4
 	SeatPer []SeatDimension `json:"seatPer,omitempty"`
 
@@ -147,6 +148,8 @@ type ModuleGroup []ModuleName
 // ModuleName is the name of a part of an application that users sign in to: Web, Mobile, Desktop, any name.
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=63
+// +kubebuilder:validation:XValidation:rule="self.trim() == self",message="a module's name must not begin or end with white space"
+// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="a module's name must not contain control characters"
 type ModuleName string
 
 // Prompt asks users of some modules whether to keep a session before it idles out (A11).
@@ -158,10 +161,11 @@ type Prompt struct {
 	// +kubebuilder:validation:Maximum=3600
 	LeadSeconds *int32 `json:"leadSeconds,omitempty"`
 
-	// modules are those whose clients can show a prompt; sessions of others end without one. Default: [Web].
+	// modules are those whose clients can show a prompt; sessions of others end without one; 1 to 32, default [Web].
 	// +optional
 	// +listType=set
 	// +kubebuilder:default={Web}
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	Modules []ModuleName `json:"modules,omitempty"`
 }
@@ -292,22 +296,27 @@ type LicensePoolSpec struct {
 type SeatCounts struct {
 	// licensed is the number of seats bought.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Licensed *int32 `json:"licensed,omitempty"`
 
 	// used is the number of seats taken. Named: by accounts that hold one; concurrent: by live connections.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Used *int32 `json:"used,omitempty"`
 
 	// available is what is left: licensed less used, never negative.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Available *int32 `json:"available,omitempty"`
 
 	// accounts is the number of accounts of this type that exist, those without a seat included.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Accounts *int32 `json:"accounts,omitempty"`
 
 	// connected is the number of live connections.
 	// +required
+	// +kubebuilder:validation:Minimum=0
 	Connected *int32 `json:"connected,omitempty"`
 }
 
@@ -315,18 +324,28 @@ type SeatCounts struct {
 type SeatCells struct {
 	// licensed as text, or N/A.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
 	Licensed string `json:"licensed,omitempty"`
 	// used as text, or N/A.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
 	Used string `json:"used,omitempty"`
 	// available as text, or N/A.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
 	Available string `json:"available,omitempty"`
 	// accounts as text, or N/A.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
 	Accounts string `json:"accounts,omitempty"`
 	// connected as text, or N/A.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=16
 	Connected string `json:"connected,omitempty"`
 }
 
@@ -348,15 +367,21 @@ type GrantIntent struct {
 	Kind string `json:"kind,omitempty"`
 	// name is the object's name.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name,omitempty"`
 	// uid is the object's uid: a namesake made later has no claim.
 	// +required
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
 	UID types.UID `json:"uid,omitempty"`
 	// seat is the type of the seat.
 	// +required
 	Seat SeatType `json:"seat,omitempty"`
 	// connection is the connection that a session joins or opens.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Connection string `json:"connection,omitempty"`
 }
 
@@ -364,15 +389,17 @@ type GrantIntent struct {
 type GrantLog struct {
 	// term is the fencing token of the manager that grants from this pool: a fresh random value each time a manager begins to.
 	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
 	Term string `json:"term,omitempty"`
 	// sessionsFenced is true once the sessions that an earlier pool of this name may have intended to grant were written anew,
 	// so that no late write of that pool's managers can succeed.
 	// +optional
 	SessionsFenced bool `json:"sessionsFenced,omitempty"`
-	// intents are the seats given since the last write.
+	// intents are the seats given since the last write; at most 2,000.
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=5000
+	// +kubebuilder:validation:MaxItems=2000
 	Intents []GrantIntent `json:"intents,omitempty"`
 }
 

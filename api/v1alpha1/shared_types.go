@@ -9,6 +9,7 @@ type PoolReference struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="poolRef.name must be a name that a LicensePool can have: lower case letters, digits, '-' and '.', first and last a letter or digit"
 	Name string `json:"name,omitempty"`
 }
 

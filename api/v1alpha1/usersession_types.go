@@ -85,10 +85,16 @@ const (
 )
 
 // Client is what is known of the program and machine that signed in.
+// +kubebuilder:validation:XValidation:rule=`(has(self.hostName) ? self.hostName : "") == (has(oldSelf.hostName) ? oldSelf.hostName : "")`,fieldPath=".hostName",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.ip) ? self.ip : "") == (has(oldSelf.ip) ? oldSelf.ip : "")`,fieldPath=".ip",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.userName) ? self.userName : "") == (has(oldSelf.userName) ? oldSelf.userName : "")`,fieldPath=".userName",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="self.mode == oldSelf.mode",fieldPath=".mode",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.userAgent) ? self.userAgent : "") == (has(oldSelf.userAgent) ? oldSelf.userAgent : "")`,fieldPath=".userAgent",message="the facts of a session may not change after its creation: only termination may be set"
 type Client struct {
 	// hostName is the client's host name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="client.hostName must not contain control characters"
 	HostName string `json:"hostName,omitempty"`
 
 	// ip is the client's IPv4 or IPv6 address (A12).
@@ -100,6 +106,7 @@ type Client struct {
 	// userName is the name that the user has on the client's machine.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="client.userName must not contain control characters"
 	UserName string `json:"userName,omitempty"`
 
 	// mode is how the client is worked with: required of Interactive sessions, NotApplicable for the others (C3).
@@ -114,6 +121,7 @@ type Client struct {
 }
 
 // Termination asks for a session's end.
+// +kubebuilder:validation:XValidation:rule=`self.requestedBy == oldSelf.requestedBy && (has(self.message) ? self.message : "") == (has(oldSelf.message) ? oldSelf.message : "")`,message="termination may not be changed once it was requested"
 type Termination struct {
 	// requestedBy is who asks; default Administrator.
 	// +optional
@@ -123,31 +131,45 @@ type Termination struct {
 	// message is told to the session's client.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[^\P{Cc}\n\t]')`,message="termination.message must not contain control characters other than line ends and tabs"
 	Message string `json:"message,omitempty"`
 }
 
-// UserSessionSpec is the facts of one login. They may not change (C2); only termination may be set, once.
+// UserSessionSpec is the facts of one login. They may not change (C2); only termination may be set, once. A fact left out, empty or zero is the same.
 // +kubebuilder:validation:XValidation:rule="self.type != 'Interactive' || self.?client.mode.orValue('NotApplicable') != 'NotApplicable'",message="client.mode must be Desktop, Voice, Handheld or CE for a session of type Interactive"
 // +kubebuilder:validation:XValidation:rule="!(self.type in ['BackgroundService', 'WebServices']) || self.?client.mode.orValue('NotApplicable') == 'NotApplicable'",message="client.mode must be NotApplicable for a session of type BackgroundService or WebServices"
-// +kubebuilder:validation:XValidation:rule="self.poolRef == oldSelf.poolRef && self.userName == oldSelf.userName && has(self.userFullName) == has(oldSelf.userFullName) && (!has(self.userFullName) || self.userFullName == oldSelf.userFullName) && has(self.module) == has(oldSelf.module) && (!has(self.module) || self.module == oldSelf.module) && has(self.type) == has(oldSelf.type) && (!has(self.type) || self.type == oldSelf.type) && has(self.client) == has(oldSelf.client) && (!has(self.client) || self.client == oldSelf.client)",message="the facts of a session may not change after its creation: only termination may be set"
-// +kubebuilder:validation:XValidation:rule="has(self.applications) == has(oldSelf.applications) && (!has(self.applications) || self.applications == oldSelf.applications) && has(self.sessionAttributes) == has(oldSelf.sessionAttributes) && (!has(self.sessionAttributes) || self.sessionAttributes == oldSelf.sessionAttributes) && has(self.extraAttributes) == has(oldSelf.extraAttributes) && (!has(self.extraAttributes) || self.extraAttributes == oldSelf.extraAttributes) && has(self.createdBy) == has(oldSelf.createdBy) && (!has(self.createdBy) || self.createdBy == oldSelf.createdBy) && has(self.instanceName) == has(oldSelf.instanceName) && (!has(self.instanceName) || self.instanceName == oldSelf.instanceName)",message="the facts of a session may not change after its creation: only termination may be set"
-// +kubebuilder:validation:XValidation:rule="self.?singleSignOn == oldSelf.?singleSignOn && self.?systemLogin == oldSelf.?systemLogin && self.?maxWaitSeconds == oldSelf.?maxWaitSeconds",message="the facts of a session may not change after its creation: only termination may be set"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.termination) || (has(self.termination) && self.termination == oldSelf.termination)",message="termination may not be changed or withdrawn once it was requested"
+// +kubebuilder:validation:XValidation:rule="self.poolRef == oldSelf.poolRef",fieldPath=".poolRef",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="self.userName == oldSelf.userName",fieldPath=".userName",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.userFullName) ? self.userFullName : "") == (has(oldSelf.userFullName) ? oldSelf.userFullName : "")`,fieldPath=".userFullName",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="self.module == oldSelf.module",fieldPath=".module",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="self.type == oldSelf.type",fieldPath=".type",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="has(self.client) == has(oldSelf.client)",fieldPath=".client",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.applications) ? self.applications : []) == (has(oldSelf.applications) ? oldSelf.applications : [])",fieldPath=".applications",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.sessionAttributes) ? self.sessionAttributes : {}) == (has(oldSelf.sessionAttributes) ? oldSelf.sessionAttributes : {})",fieldPath=".sessionAttributes",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.extraAttributes) ? self.extraAttributes : "") == (has(oldSelf.extraAttributes) ? oldSelf.extraAttributes : "")`,fieldPath=".extraAttributes",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.createdBy) ? self.createdBy : "") == (has(oldSelf.createdBy) ? oldSelf.createdBy : "")`,fieldPath=".createdBy",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule=`(has(self.instanceName) ? self.instanceName : "") == (has(oldSelf.instanceName) ? oldSelf.instanceName : "")`,fieldPath=".instanceName",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.singleSignOn) ? self.singleSignOn : false) == (has(oldSelf.singleSignOn) ? oldSelf.singleSignOn : false)",fieldPath=".singleSignOn",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.systemLogin) ? self.systemLogin : false) == (has(oldSelf.systemLogin) ? oldSelf.systemLogin : false)",fieldPath=".systemLogin",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="(has(self.maxWaitSeconds) ? self.maxWaitSeconds : 0) == (has(oldSelf.maxWaitSeconds) ? oldSelf.maxWaitSeconds : 0)",fieldPath=".maxWaitSeconds",message="the facts of a session may not change after its creation: only termination may be set"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.termination) || has(self.termination)",fieldPath=".termination",message="termination may not be withdrawn once it was requested"
 type UserSessionSpec struct {
 	// poolRef names the pool that the seat is taken from, in the same namespace.
 	// +required
 	PoolRef PoolReference `json:"poolRef,omitzero"`
 
-	// userName is the user's sign-in name, free text of at most 256 characters (CORP\ann, ann@example.com).
+	// userName is the user's sign-in name, free text of at most 256 characters (CORP\ann, ann@example.com), none of them invisible.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self.trim() == self",message="userName must not begin or end with white space"
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'[\p{Cc}\p{Cf}]')`,message="userName must not contain control or invisible characters"
 	UserName string `json:"userName,omitempty"`
 
 	// userFullName is the user's name as people know it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="userFullName must not contain control characters"
 	UserFullName string `json:"userFullName,omitempty"`
 
 	// module is the part of the application that was signed in to (A1); default Web.
@@ -178,20 +200,23 @@ type UserSessionSpec struct {
 	SessionAttributes map[string]AttributeValue `json:"sessionAttributes,omitempty"`
 
 	// extraAttributes is a JSON object as text, of at most 32 KiB; its content is the application's own.
+	// The API server checks its size and its outer braces only; the gateway parses it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768
 	// +kubebuilder:validation:XValidation:rule="size(bytes(self)) <= 32768",message="extraAttributes must have at most 32 KiB"
-	// +kubebuilder:validation:XValidation:rule="self.trim().startsWith('{') && self.trim().endsWith('}')",message="extraAttributes must be a JSON object"
+	// +kubebuilder:validation:XValidation:rule="self == '' || (self.trim().startsWith('{') && self.trim().endsWith('}'))",message="extraAttributes must be a JSON object"
 	ExtraAttributes string `json:"extraAttributes,omitempty"`
 
 	// createdBy is who signed the user in, as the application server states it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="createdBy must not contain control characters"
 	CreatedBy string `json:"createdBy,omitempty"`
 
 	// instanceName is the application server's name.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`!self.matches(r'\p{Cc}')`,message="instanceName must not contain control characters"
 	InstanceName string `json:"instanceName,omitempty"`
 
 	// singleSignOn says whether the user signed in through single sign-on; default false.
@@ -218,6 +243,15 @@ type UserSessionSpec struct {
 type AttributeValue string
 
 // UserSessionStatus is what became of a login. Only the operator writes it.
+// +kubebuilder:validation:XValidation:rule="self.?state.orValue('Pending') != 'Active' || (has(self.seat) && has(self.logonTime))",message="an Active session must state its seat and logonTime"
+// +kubebuilder:validation:XValidation:rule=`self.?state.orValue('Pending') != 'Active' || self.?seat.orValue('Uncounted') == 'Uncounted' || self.?connection.orValue("") != ""`,message="an Active session must state its connection, unless its seat is Uncounted"
+// +kubebuilder:validation:XValidation:rule="!(self.?state.orValue('Pending') in ['Denied', 'Terminated']) || has(self.terminatedTime)",message="a Denied or Terminated session must state its terminatedTime"
+// +kubebuilder:validation:XValidation:rule="self.?state.orValue('Pending') != 'Terminated' || self.?terminationAction.orValue('NotTerminated') != 'NotTerminated'",message="a Terminated session must state a terminationAction other than NotTerminated"
+// +kubebuilder:validation:XValidation:rule="!(oldSelf.?state.orValue('Pending') in ['Denied', 'Terminated']) || (has(self.state) && self.state == oldSelf.state)",fieldPath=".state",message="state may not change once it is Denied or Terminated; the user must sign in anew"
+// +kubebuilder:validation:XValidation:rule="oldSelf.?state.orValue('Pending') != 'Active' || self.?state.orValue('Pending') in ['Active', 'Terminated']",fieldPath=".state",message="state of an Active session may only become Terminated"
+// +kubebuilder:validation:XValidation:rule=`!(oldSelf.?state.orValue('Pending') in ['Active', 'Terminated']) || ((has(self.seat) ? self.seat : "") == (has(oldSelf.seat) ? oldSelf.seat : "") && self.?logonTime == oldSelf.?logonTime && (has(self.connection) ? self.connection : "") == (has(oldSelf.connection) ? oldSelf.connection : ""))`,message="seat, connection and logonTime of an Active or Terminated session may not change"
+// +kubebuilder:validation:XValidation:rule="!(oldSelf.?state.orValue('Pending') in ['Denied', 'Terminated']) || self.?terminatedTime == oldSelf.?terminatedTime",message="terminatedTime of a Denied or Terminated session may not change"
+// +kubebuilder:validation:XValidation:rule="oldSelf.?state.orValue('Pending') != 'Terminated' || (has(self.terminationAction) && self.terminationAction == oldSelf.terminationAction)",message="terminationAction of a Terminated session may not change"
 type UserSessionStatus struct {
 	// conditions are Granted alone (True: the session holds a seat; False: it waits, was denied or ended; the reason says which).
 	// +optional
@@ -234,17 +268,17 @@ type UserSessionStatus struct {
 	// +optional
 	State SessionState `json:"state,omitempty"`
 
-	// seat is what the session is counted against.
+	// seat is what the session is counted against: stated once the session is Active, and not changed from then on.
 	// +optional
 	Seat SeatType `json:"seat,omitempty"`
 
 	// connection identifies the connection that the session belongs to: live sessions with the same one share a seat (A2).
-	// It is the uid of the session that opened the connection.
+	// It is the uid of the session that opened the connection: stated with a seat other than Uncounted, and not changed once the session is Active.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	Connection string `json:"connection,omitempty"`
 
-	// logonTime is when the seat was granted.
+	// logonTime is when the seat was granted: stated once the session is Active, and not changed from then on.
 	// +optional
 	LogonTime *metav1.Time `json:"logonTime,omitempty"`
 
@@ -262,6 +296,7 @@ type UserSessionStatus struct {
 
 	// durationSeconds is lastActivityTime less logonTime (A7).
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	DurationSeconds *int64 `json:"durationSeconds,omitempty"`
 
 	// keepAlive is false once the session is idle for longer than its first idle period and reports no unsaved work (B8).
@@ -297,13 +332,14 @@ type UserSessionStatus struct {
 
 	// sessionAttributeCount is the number of session attributes.
 	// +optional
+	// +kubebuilder:validation:Minimum=0
 	SessionAttributeCount *int32 `json:"sessionAttributeCount,omitempty"`
 
-	// terminatedTime is when the session ended or was denied.
+	// terminatedTime is when the session ended or was denied: stated then, and not changed from then on.
 	// +optional
 	TerminatedTime *metav1.Time `json:"terminatedTime,omitempty"`
 
-	// terminationAction is how the session ended (C5).
+	// terminationAction is how the session ended (C5); a Terminated session states it, and it is not changed from then on.
 	// +optional
 	TerminationAction TerminationAction `json:"terminationAction,omitempty"`
 
@@ -321,10 +357,6 @@ type UserSessionStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.poolRef.name`
 // +kubebuilder:selectablefield:JSONPath=`.spec.userName`
 // +kubebuilder:selectablefield:JSONPath=`.status.state`
-// +kubebuilder:validation:XValidation:rule="!(oldSelf.?status.state.orValue('Pending') in ['Denied', 'Terminated']) || self.?status.state == oldSelf.?status.state",message="status.state may not change once it is Denied or Terminated; the user must sign in anew"
-// +kubebuilder:validation:XValidation:rule="oldSelf.?status.state.orValue('Pending') != 'Active' || self.?status.state.orValue('Pending') in ['Active', 'Terminated']",message="status.state of an Active session may only become Terminated"
-// +kubebuilder:validation:XValidation:rule="oldSelf.?status.state.orValue('Pending') != 'Terminated' || (self.?status.terminatedTime == oldSelf.?status.terminatedTime && self.?status.terminationAction == oldSelf.?status.terminationAction)",message="terminatedTime and terminationAction of a Terminated session may not change"
-// +kubebuilder:validation:XValidation:rule="oldSelf.?status.state.orValue('Pending') != 'Active' || (self.?status.seat == oldSelf.?status.seat && self.?status.connection == oldSelf.?status.connection)",message="seat and connection of an Active session may not change"
 // +kubebuilder:printcolumn:name="User",type=string,JSONPath=`.spec.userName`
 // +kubebuilder:printcolumn:name="Pool",type=string,JSONPath=`.spec.poolRef.name`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`

@@ -15,7 +15,7 @@ var proven = map[string][]constraint{
 	"LicensePool":    slices.Concat(covered("LicensePool", poolLimits), ruled(poolRules), defaulted("LicensePool", poolDefaults)),
 	"LicenseAccount": slices.Concat(covered("LicenseAccount", accountLimits), ruled(accountRules), defaulted("LicenseAccount", accountDefaults)),
 	"UserSession": slices.Concat(covered("UserSession", sessionLimits), ruled(sessionRules), ruled(sessionTransitions),
-		defaulted("UserSession", sessionDefaults), []constraint{factsRule, terminationRule}),
+		defaulted("UserSession", sessionDefaults), factRules(), terminationRules),
 }
 
 var _ = Describe("This suite", func() {

@@ -17,7 +17,7 @@ var accountLimits = slices.Concat([]limit{
 	required("spec"),
 	required("spec.poolRef"),
 	required("spec.poolRef.name"),
-	text("spec.poolRef.name", 1, 253),
+	poolName("spec.poolRef.name"),
 	required("spec.userName"),
 	text("spec.userName", 1, 256),
 	text("spec.userFullName", 0, 256),

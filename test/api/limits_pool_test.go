@@ -50,10 +50,11 @@ var poolLimits = slices.Concat([]limit{
 
 	oneOf(words(licensing.SeatPerUser, licensing.SeatPerClientHost, licensing.SeatPerClientIP, licensing.SeatPerModule), "spec.sharing.seatPer[]"),
 	unique("spec.sharing.seatPer", "ClientIP"),
-	limit{field: "spec.sharing.seatPer", covers: []string{"maxItems"}}.
+	limit{field: "spec.sharing.seatPer", covers: []string{"minItems", "maxItems"}}.
 		accept([]any{"User", "ClientHost", "ClientIP", "Module"}).
 		refuse([]any{"User", "ClientHost", "ClientIP", "Module", "User"}, "must have at most 4 items").
-		alongside("Duplicate value"),
+		alongside("Duplicate value").
+		refuse([]any{}, "should have at least 1 items"),
 	list("spec.sharing.moduleGroups", 0, 16, func(i int) any { return []any{moduleName(i)} }),
 	list("spec.sharing.moduleGroups[]", 1, 32, moduleName),
 	unique("spec.sharing.moduleGroups[]", "Web"),
@@ -65,7 +66,7 @@ var poolLimits = slices.Concat([]limit{
 		set("spec.sessions.prompt.leadSeconds", 5), set("spec.sessions.idleTimeoutSeconds", 60)).
 		alongside("unsavedWorkTimeoutSeconds must be at least idleTimeoutSeconds"),
 	number("spec.sessions.prompt.leadSeconds", 5, 3600, set("spec.sessions.idleTimeoutSeconds", 7200)),
-	list("spec.sessions.prompt.modules", 0, 32, moduleName),
+	list("spec.sessions.prompt.modules", 1, 32, moduleName),
 	unique("spec.sessions.prompt.modules", "Web"),
 	text("spec.sessions.prompt.modules[]", 1, 63),
 	number("spec.sessions.heartbeatIntervalSeconds", 5, 3600, set("spec.sessions.lostAfterSeconds", 604_800)),
@@ -81,23 +82,28 @@ var poolLimits = slices.Concat([]limit{
 
 	oneOf(words(licensing.ModelNamed, licensing.ModelConcurrent, licensing.ModelCombined), "status.model"),
 	required("status.grants.term"),
-	list("status.grants.intents", 0, 5000, func(i int) any {
+	text("status.grants.term", 1, 64),
+	list("status.grants.intents", 0, 2000, func(i int) any {
 		return map[string]any{"kind": "UserSession", "name": fmt.Sprintf("session-%d", i), "uid": "1b9d", "seat": "Concurrent"}
 	}),
 	oneOf([]string{"UserSession", "LicenseAccount"}, "status.grants.intents[].kind"),
 	required("status.grants.intents[].kind"),
 	required("status.grants.intents[].name"),
+	text("status.grants.intents[].name", 1, 253),
 	required("status.grants.intents[].uid"),
+	text("status.grants.intents[].uid", 1, 64),
 	required("status.grants.intents[].seat"),
 	oneOf(words(licensing.SeatNamed, licensing.SeatConcurrent, licensing.SeatUncounted), "status.grants.intents[].seat"),
+	text("status.grants.intents[].connection", 0, 64),
 }, seatRowLimits(), conditionsLimits())
 
-// seatRowLimits: a row of the A4 table is whole or absent.
+// seatRowLimits: a row of the A4 table is whole or absent, and no number in it is negative.
 func seatRowLimits() []limit {
 	limits := []limit{required("status.table.named"), required("status.table.concurrent")}
-	for _, row := range []string{"status.named", "status.concurrent", "status.table.named", "status.table.concurrent"} {
+	for _, model := range []string{"named", "concurrent"} {
 		for _, column := range []string{"licensed", "used", "available", "accounts", "connected"} {
-			limits = append(limits, required(row+"."+column))
+			count, cell := "status."+model+"."+column, "status.table."+model+"."+column
+			limits = append(limits, required(count), natural(count), required(cell), text(cell, 1, 16))
 		}
 	}
 	return limits

@@ -65,6 +65,13 @@ func number(field string, min, max int64, with ...edit) limit {
 		refuse(max+1, fmt.Sprintf("should be less than or equal to %d", max), with...)
 }
 
+// natural is a field that holds any number but those below zero.
+func natural(field string) limit {
+	return limit{field: field, covers: []string{"minimum"}}.
+		accept(0).accept(1_000_000).
+		refuse(-1, "should be greater than or equal to 0")
+}
+
 // text is a field that holds min to max characters; of those, not bytes.
 func text(field string, min, max int) limit {
 	l := limit{field: field, covers: []string{"maxLength"}}.
@@ -76,6 +83,15 @@ func text(field string, min, max int) limit {
 		l = l.accept("n").refuse("", "should be at least 1 chars long")
 	}
 	return l
+}
+
+// poolName is a field that names a pool; of what characters is a rule's matter.
+func poolName(field string) limit {
+	return limit{field: field, covers: []string{"minLength", "maxLength"}}.
+		accept("n").accept(strings.Repeat("n", 253)).
+		refuse("", "should be at least 1 chars long").
+		alongside(poolRefRule.sentence).
+		refuse(strings.Repeat("n", 254), "may not be more than 253 bytes")
 }
 
 // list is a field that holds min to max elements.

@@ -4,11 +4,14 @@
 package api_test
 
 import (
+	"slices"
+
 	. "github.com/onsi/ginkgo/v2"
 )
 
-var accountRules = ruleSet{"LicenseAccount", []rule{
-	userNameRule,
+var accountRules = ruleSet{"LicenseAccount", slices.Concat(userNameRules, []rule{
+	poolRefRule,
+	oneLine("spec.userFullName", "userFullName must not contain control characters"),
 	{
 		field: "spec", sentence: "poolRef may not change; make another account",
 		accepts: []trial{given().writing("another type of the same account", set("spec.type", "Named"))},
@@ -27,7 +30,7 @@ var accountRules = ruleSet{"LicenseAccount", []rule{
 			given().writing("the same user in other letters", set("spec.userName", "Ann")),
 		},
 	},
-}}
+})}
 
 var _ = Describe("The rules of a LicenseAccount (A3)", func() {
 	proveRules(accountRules)

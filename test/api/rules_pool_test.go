@@ -4,12 +4,14 @@
 package api_test
 
 import (
+	"slices"
+
 	. "github.com/onsi/ginkgo/v2"
 )
 
 type values = map[string]any
 
-var poolRules = ruleSet{"LicensePool", []rule{
+var poolRules = ruleSet{"LicensePool", slices.Concat(moduleRules("spec.sharing.moduleGroups[][]"), moduleRules("spec.sessions.prompt.modules[]"), []rule{
 	{
 		field: "spec", sentence: "at least one of named and concurrent must be stated",
 		accepts: []trial{
@@ -106,7 +108,7 @@ var poolRules = ruleSet{"LicensePool", []rule{
 			creating("an interval too long for the default", set("spec.sessions", values{"heartbeatIntervalSeconds": 301})),
 		},
 	},
-}}
+})}
 
 var _ = Describe("The rules of a LicensePool (A2, A3, A10, A11, B8)", func() {
 	proveRules(poolRules)

@@ -4,6 +4,7 @@
 package api_test
 
 import (
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,8 +18,21 @@ func session(kind, mode string) edit {
 	return set("spec", spec)
 }
 
-var sessionRules = ruleSet{"UserSession", []rule{
-	userNameRule,
+// messageRule: a message may have several lines.
+func messageRule() rule {
+	r := printable("spec.termination.message", "termination.message must not contain control characters other than line ends and tabs")
+	r.accepts = append(r.accepts, creating("lines and tabs", set(r.field, "Maintenance:\n\tback at noon.\n")))
+	return r
+}
+
+var sessionRules = ruleSet{"UserSession", slices.Concat(userNameRules, moduleRules("spec.module"), []rule{
+	poolRefRule,
+	oneLine("spec.userFullName", "userFullName must not contain control characters"),
+	oneLine("spec.createdBy", "createdBy must not contain control characters"),
+	oneLine("spec.instanceName", "instanceName must not contain control characters"),
+	oneLine("spec.client.hostName", "client.hostName must not contain control characters"),
+	oneLine("spec.client.userName", "client.userName must not contain control characters"),
+	messageRule(),
 	{
 		field: "spec", sentence: "client.mode must be Desktop, Voice, Handheld or CE for a session of type Interactive",
 		accepts: []trial{
@@ -84,6 +98,7 @@ var sessionRules = ruleSet{"UserSession", []rule{
 	{
 		field: "spec.extraAttributes", sentence: "extraAttributes must be a JSON object",
 		accepts: []trial{
+			creating("none", set("spec.extraAttributes", "")),
 			creating("an empty object", set("spec.extraAttributes", "{}")),
 			creating("an object with white space around it", set("spec.extraAttributes", "\n {\"site\": 4} \n")),
 		},
@@ -97,7 +112,7 @@ var sessionRules = ruleSet{"UserSession", []rule{
 			creating("a lone brace", set("spec.extraAttributes", "{")),
 		},
 	},
-}}
+})}
 
 var _ = Describe("The rules of a UserSession's facts (A12, C1, C3)", func() {
 	proveRules(sessionRules)

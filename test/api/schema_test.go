@@ -21,7 +21,7 @@ func (c constraint) String() string {
 	return fmt.Sprintf("%s %s: %s", c.kind, c.field, c.keyword)
 }
 
-// ruleOf is the constraint of a CEL rule, which is known by its sentence.
+// ruleOf is the constraint of a CEL rule, which is known by the field that it speaks of and its sentence.
 func ruleOf(kind, field, sentence string) constraint {
 	return constraint{kind, field, "rule: " + sentence}
 }
@@ -90,7 +90,7 @@ func constraintsOf(kind string) []constraint {
 			add(true, strings.TrimPrefix(field+"."+child, "."), "required")
 		}
 		for _, rule := range s.XValidations {
-			add(true, field, "rule: "+rule.Message)
+			add(true, field+rule.FieldPath, "rule: "+rule.Message)
 		}
 	})
 	return all
