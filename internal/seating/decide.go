@@ -75,9 +75,11 @@ func (p *Plan) Empty() bool {
 // recorded where other allocators see them, and the ledger learns it by Grant and PutAccount.
 func (l *Ledger) Decide(now time.Time, maxGrants int) *Plan {
 	d := &deciding{Ledger: l, now: now, plan: &Plan{Next: l.rules.nextChange(now)}, budget: maxGrants,
-		licensed: map[string]bool{}, opened: map[string]string{}, more: map[Seat]int{}}
+		licensed: map[string]bool{}, open: map[string]string{}, more: map[Seat]int{}}
 	d.licenseAccounts()
-	for _, s := range l.queue() {
+	queue := l.queue()
+	d.reclaim(queue)
+	for _, s := range queue {
 		d.session(s)
 	}
 	d.plan.table = l.tableWith(d.newHolders, d.more)
@@ -102,9 +104,10 @@ type deciding struct {
 	plan       *Plan
 	budget     int
 	licensed   map[string]bool   // accounts licensed by this plan
+	unfinished bool              // the budget ended before every free named seat was given
 	newHolders int               // users who hold a named seat by this plan alone
-	opened     map[string]string // connections opened by this plan, by share key
-	more       map[Seat]int      // how many of them, by seat type
+	open       map[string]string // connections that this plan opens, or that reclaim found, by share key
+	more       map[Seat]int      // how many connections this plan opens, by seat type
 }
 
 // licenseAccounts gives free named seats to named accounts without one, in the order of arrival. An account that has a seat keeps it
@@ -125,7 +128,7 @@ func (d *deciding) licenseAccounts() {
 			continue
 		}
 		if d.budget == 0 {
-			d.plan.Next = d.now
+			d.unfinished, d.plan.Next = true, d.now
 			return
 		}
 		d.budget--
@@ -174,6 +177,8 @@ func (d *deciding) named(s Session, account Account) {
 	switch {
 	case d.rules.Named == nil:
 		d.deny(s, ModelNotLicensed, "The user's account is named, and this pool has no named seats.")
+	case !account.Licensed && !d.licensed[account.ID] && d.unfinished:
+		// Its account may yet get a seat, by the next plan.
 	case !account.Licensed && !d.licensed[account.ID]:
 		d.deny(s, AccountNotLicensed, fmt.Sprintf("All %d named seats are held by other accounts; one of them must be deleted, or seats bought.", *d.rules.Named))
 	default:
@@ -182,10 +187,8 @@ func (d *deciding) named(s Session, account Account) {
 }
 
 func (d *deciding) concurrent(s Session, enroll bool) {
-	key := d.rules.shareKey(&s, Concurrent)
-	_, joins := d.joins(key)
-	_, opened := d.opened[key]
-	if joins || opened || d.live[Concurrent]+d.more[Concurrent] < *d.rules.Concurrent {
+	_, lives := d.connection(d.rules.shareKey(&s, Concurrent))
+	if lives || d.live[Concurrent]+d.more[Concurrent] < *d.rules.Concurrent {
 		d.seat(s, Concurrent, enroll)
 		return
 	}
@@ -210,15 +213,37 @@ func (d *deciding) concurrent(s Session, enroll bool) {
 // seat lets a session join its connection, or opens one.
 func (d *deciding) seat(s Session, seat Seat, enroll bool) {
 	key := d.rules.shareKey(&s, seat)
-	g := Grant{Session: s.ID, Seat: seat, Connection: s.ID, Enroll: enroll}
-	if id, ok := d.joins(key); ok {
-		g.Connection = id
-	} else if id, ok := d.opened[key]; ok {
-		g.Connection = id
+	id, lives := d.connection(key)
+	if !lives {
+		id = s.ID
 	}
-	if d.grant(g) && g.Connection == s.ID {
-		d.opened[key] = s.ID
+	if d.grant(Grant{Session: s.ID, Seat: seat, Connection: id, Enroll: enroll}) && !lives {
+		d.open[key] = s.ID
 		d.more[seat]++
+	}
+}
+
+// connection is the one that a session of this key joins, if there is one by now.
+func (d *deciding) connection(key string) (string, bool) {
+	if id, ok := d.joins(key); ok {
+		return id, true
+	}
+	id, ok := d.open[key]
+	return id, ok
+}
+
+// reclaim finds the sessions whose own connection lives already: others joined it, and only their records were written. It is still theirs, and
+// takes no second seat, though the sharing rules may have changed meanwhile.
+func (d *deciding) reclaim(queue []Session) {
+	for _, s := range queue {
+		for _, seat := range []Seat{Named, Concurrent} {
+			if d.connections[connection{id: s.ID, seat: seat}] == 0 {
+				continue
+			}
+			if key := d.rules.shareKey(&s, seat); d.open[key] == "" {
+				d.open[key] = s.ID
+			}
+		}
 	}
 }
 

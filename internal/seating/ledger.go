@@ -20,7 +20,7 @@ type Ledger struct {
 	accounts map[string]Account
 
 	// connections counts each live connection's members; live counts the connections of each seat type.
-	connections map[string]connection
+	connections map[connection]int
 	live        map[Seat]int
 	// shares lists, under each share key, the connections that a newcomer of that key joins, with the number of members that say so.
 	shares map[string]map[string]int
@@ -37,9 +37,11 @@ type Ledger struct {
 	touched map[string]struct{}
 }
 
+// connection is a live one. Its seat type is part of it: a session that opened a connection may come to have a seat of the other type, when its own
+// record was lost, those who joined keep theirs, and its user's account changed meanwhile.
 type connection struct {
-	seat    Seat
-	members int
+	id   string
+	seat Seat
 }
 
 // NewLedger returns an empty ledger under these rules.
@@ -55,7 +57,7 @@ func (l *Ledger) reset(rules Rules) {
 		sessions:    map[string]Session{},
 		pending:     map[string]struct{}{},
 		accounts:    map[string]Account{},
-		connections: map[string]connection{},
+		connections: map[connection]int{},
 		live:        map[Seat]int{},
 		shares:      map[string]map[string]int{},
 		users:       map[string][]string{},
@@ -132,17 +134,9 @@ func (l *Ledger) hold(s Session, by int) {
 	if s.Seat == Uncounted {
 		return
 	}
-	c, known := l.connections[s.Connection]
-	if !known {
-		c.seat = s.Seat
-		l.live[c.seat]++
-	}
-	c.members += by
-	l.connections[s.Connection] = c
-	if c.members == 0 {
-		delete(l.connections, s.Connection)
-		l.live[c.seat]--
-	}
+	before := len(l.connections)
+	count(l.connections, connection{id: s.Connection, seat: s.Seat}, by)
+	count(l.live, s.Seat, len(l.connections)-before)
 
 	key := l.rules.shareKey(&s, s.Seat)
 	if l.shares[key] == nil {
@@ -158,7 +152,7 @@ func (l *Ledger) hold(s Session, by int) {
 }
 
 // count adds to a counter and drops it at zero, so that a map's length counts what is there.
-func count(counts map[string]int, key string, by int) {
+func count[K comparable](counts map[K]int, key K, by int) {
 	if counts[key] += by; counts[key] == 0 {
 		delete(counts, key)
 	}
@@ -207,7 +201,7 @@ func (l *Ledger) RemoveAccount(id string) {
 // changeUser changes a user's list of accounts and keeps what follows from which of them comes first.
 func (l *Ledger) changeUser(key string, change func([]string) []string) {
 	if first, ok := l.account(key); ok {
-		l.existing[first.Type]--
+		count(l.existing, first.Type, -1)
 		delete(l.unlicensed, first.ID)
 	}
 	if ids := change(l.users[key]); len(ids) > 0 {
@@ -216,7 +210,7 @@ func (l *Ledger) changeUser(key string, change func([]string) []string) {
 		delete(l.users, key)
 	}
 	if first, ok := l.account(key); ok {
-		l.existing[first.Type]++
+		count(l.existing, first.Type, 1)
 		if first.Type == Named && !first.Licensed {
 			l.unlicensed[first.ID] = struct{}{}
 		}
