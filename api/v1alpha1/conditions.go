@@ -13,6 +13,9 @@ const (
 	ConditionSeatsAvailable = "SeatsAvailable"
 	// ConditionInForce is True within the pool's validity.
 	ConditionInForce = "InForce"
+	// ConditionExpiryHeld is True while no session ends for a missing client, since most of the pool's clients fell silent at once. An administrator releases
+	// it by the annotation AnnotationReleaseExpiry.
+	ConditionExpiryHeld = "ExpiryHeld"
 )
 
 // Conditions of a LicenseAccount and of a UserSession.
@@ -21,6 +24,8 @@ const (
 	ConditionLicensed = "Licensed"
 	// ConditionGranted is True while the session holds a seat, or needs none.
 	ConditionGranted = "Granted"
+	// ConditionPrompt is True while the session's user should be asked whether to keep it: it ends at timeoutTime unless the user does something (A11).
+	ConditionPrompt = "Prompt"
 )
 
 // Reasons of Ready.
@@ -49,6 +54,24 @@ const (
 	ReasonNotYetValid = "NotYetValid"
 	// ReasonExpired: past notAfter.
 	ReasonExpired = "Expired"
+)
+
+// Reasons of ExpiryHeld.
+const (
+	// ReasonClientsSilent: most clients fell silent at once; that is more likely our fault than theirs.
+	ReasonClientsSilent = "ClientsSilent"
+	// ReasonReleased: it was on until the clients were heard again, an administrator released it, or it had lasted long enough.
+	ReasonReleased = "Released"
+	// ReasonClientsHeard: clients are heard as they should be.
+	ReasonClientsHeard = "ClientsHeard"
+)
+
+// Reasons of Prompt.
+const (
+	// ReasonIdle: the session is about to idle out.
+	ReasonIdle = "Idle"
+	// ReasonActive: the user did something since.
+	ReasonActive = "Active"
 )
 
 // Reasons of Granted.

@@ -403,6 +403,16 @@ type GrantLog struct {
 	Intents []GrantIntent `json:"intents,omitempty"`
 }
 
+// ExpiryHold is a time in which sessions whose clients are missing do not end.
+type ExpiryHold struct {
+	// sinceTime is when it began.
+	// +required
+	SinceTime *metav1.Time `json:"sinceTime,omitempty"`
+	// releasedTime is when it ended; absent: it lasts.
+	// +optional
+	ReleasedTime *metav1.Time `json:"releasedTime,omitempty"`
+}
+
 // LicensePoolStatus is what is used of a pool.
 type LicensePoolStatus struct {
 	// conditions are Ready (the operator acts on this generation), SeatsAvailable and InForce.
@@ -431,6 +441,10 @@ type LicensePoolStatus struct {
 	// table is the same as text, for printing: N/A for a model that the pool lacks.
 	// +optional
 	Table *SeatTable `json:"table,omitempty"`
+
+	// expiryHold is the last time that sessions of missing clients were held, since most of the pool's clients fell silent at once; absent: never.
+	// +optional
+	ExpiryHold *ExpiryHold `json:"expiryHold,omitempty"`
 
 	// grants is the write-ahead log of grants.
 	// +optional

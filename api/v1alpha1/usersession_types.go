@@ -290,6 +290,10 @@ type UserSessionStatus struct {
 	// +optional
 	LastHeartbeatTime *metav1.Time `json:"lastHeartbeatTime,omitempty"`
 
+	// unsavedWork is whether the client last reported unsaved work, which makes the longer idle period apply (B8).
+	// +optional
+	UnsavedWork bool `json:"unsavedWork,omitempty"`
+
 	// timeoutTime is when the session will end if it stays idle (C6); absent: it never does.
 	// +optional
 	TimeoutTime *metav1.Time `json:"timeoutTime,omitempty"`

@@ -50,6 +50,7 @@ status:
   table:
     named: {licensed: "25", used: "20", available: "5", accounts: "20", connected: "7"}
     concurrent: {licensed: "50", used: "31", available: "19", accounts: "112", connected: "31"}
+  expiryHold: {sinceTime: "2026-01-01T00:00:00Z", releasedTime: "2026-01-01T00:15:00Z"}
   grants:
     term: 6f1c
     sessionsFenced: true
@@ -98,6 +99,7 @@ status:
   logonTime: "2026-01-01T00:00:00Z"
   lastActivityTime: "2026-01-01T00:05:00Z"
   lastHeartbeatTime: "2026-01-01T00:06:00Z"
+  unsavedWork: true
   timeoutTime: "2026-01-01T00:35:00Z"
   durationSeconds: 300
   keepAlive: true

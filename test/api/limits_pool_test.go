@@ -81,6 +81,9 @@ var poolLimits = slices.Concat([]limit{
 	number("spec.sessions.retentionSeconds", 0, 2_592_000),
 
 	oneOf(words(licensing.ModelNamed, licensing.ModelConcurrent, licensing.ModelCombined), "status.model"),
+	required("status.expiryHold.sinceTime"),
+	moment("status.expiryHold.sinceTime"),
+	moment("status.expiryHold.releasedTime"),
 	required("status.grants.term"),
 	text("status.grants.term", 1, 64),
 	list("status.grants.intents", 0, 2000, func(i int) any {
