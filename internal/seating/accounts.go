@@ -56,10 +56,15 @@ func (l *Ledger) Standing(id string) Standing {
 	case l.rules.Named == nil:
 		return Standing{Reason: ModelNotLicensed, Message: "The account is named, and the pool has no named seats."}
 	case !a.Licensed:
-		return Standing{Reason: SeatsExhausted, Message: fmt.Sprintf("All %d named seats are held by accounts that came earlier.", *l.rules.Named)}
+		return Standing{Reason: SeatsExhausted, Message: fmt.Sprintf("All %d named seats are held by others.", *l.rules.Named)}
 	default:
-		return Standing{Licensed: true, Reason: SeatHeld, Message: "The account holds a named seat."}
+		return HoldsSeat()
 	}
+}
+
+// HoldsSeat is how an account stands that holds a named seat.
+func HoldsSeat() Standing {
+	return Standing{Licensed: true, Reason: SeatHeld, Message: "The account holds a named seat."}
 }
 
 // EnrolledName is the object name of the account that a user is enrolled under: the same for every spelling of the user's name that the rules

@@ -79,3 +79,28 @@ func reportMultiple(b *testing.B, few *float64) {
 	}
 	b.ReportMetric(each / *few, "x-of-100")
 }
+
+// BenchmarkSweep sweeps and decides beside very many held sessions: with nothing due, and with as many due as one sweep ends.
+func BenchmarkSweep(b *testing.B) {
+	const held = 100_000
+	for _, due := range []int{0, 64} {
+		b.Run(fmt.Sprintf("held=%d,due=%d", held, due), func(b *testing.B) {
+			p := office().concurrent(held).idle(hour).lost(10*minute).prompt(minute, "Web")
+			l := seating.NewLedger(p.Rules)
+			for i := range held {
+				s := on(fmt.Sprintf("user%d@example.com", i)).heard(59 * minute).active(30 * minute)
+				if i < due {
+					s = s.active(0)
+				}
+				s.Life.Shown = p.Outlook(s.Session, nine)
+				l.PutSession(s.Session)
+			}
+			m := seating.Moment{Now: nine.Add(hour), Most: 64}
+			for b.Loop() {
+				if w, plan := l.Sweep(m), l.Decide(m.Now, unlimited); len(w.Ends) != due || len(w.Shows) != 0 || !plan.Empty() {
+					b.Fatalf("%d ends, %d shows, %+v", len(w.Ends), len(w.Shows), plan)
+				}
+			}
+		})
+	}
+}

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// maxDenials bounds the denials of a plan: who is to be granted a seat that comes free meanwhile must not wait for all of them to be written.
+const maxDenials = 500
+
 // Grant gives a session its seat.
 type Grant struct {
 	Session string
@@ -53,13 +56,17 @@ type Denial struct {
 
 // Plan is what is to be done now. Carried out in full it leaves nothing to decide until Next.
 type Plan struct {
-	// License lists accounts that are given a named seat.
-	License []string
+	// License lists accounts that are given a named seat. MoreToLicense: the next plan gives more of them one.
+	License       []string
+	MoreToLicense bool
 	// Grants, Denials and Waits are in the order of arrival.
 	Grants  []Grant
 	Denials []Denial
 	// Waits are the sessions that begin to wait; those that already do are left alone.
 	Waits []Denial
+	// Ends are the oldest sessions of users who may have no more, who end before the new ones are decided on, and those that need no seat any longer before they
+	// got one.
+	Ends []End
 	// Next is when to look again though nothing changed; zero: never.
 	Next time.Time
 
@@ -68,14 +75,14 @@ type Plan struct {
 
 // Empty says that nothing is to be granted, denied or told to wait.
 func (p *Plan) Empty() bool {
-	return len(p.License)+len(p.Grants)+len(p.Denials)+len(p.Waits) == 0
+	return len(p.License)+len(p.Grants)+len(p.Denials)+len(p.Waits)+len(p.Ends) == 0
 }
 
 // Decide plans for all who wait, first come first served, and at most maxGrants seats. It changes nothing: the plan holds once its grants were
 // recorded where other allocators see them, and the ledger learns it by Grant and PutAccount.
 func (l *Ledger) Decide(now time.Time, maxGrants int) *Plan {
 	d := &deciding{Ledger: l, now: now, plan: &Plan{Next: l.rules.nextChange(now)}, budget: maxGrants,
-		licensed: map[string]bool{}, open: map[string]string{}, more: map[Seat]int{}}
+		licensed: map[string]bool{}, open: map[string]string{}, more: map[Seat]int{}, seated: map[string]int{}, displaced: map[string]bool{}}
 	d.licenseAccounts()
 	queue := l.queue()
 	d.reclaim(queue)
@@ -104,9 +111,12 @@ type deciding struct {
 	plan       *Plan
 	budget     int
 	licensed   map[string]bool   // accounts licensed by this plan
-	unfinished bool              // the budget ended before every free named seat was given
 	newHolders int               // users who hold a named seat by this plan alone
 	open       map[string]string // connections that this plan opens, or that reclaim found, by share key
+	seated     map[string]int    // sessions seated by this plan, by user
+	displaced  map[string]bool   // users of whom sessions end by this plan for a newer one
+	queued     int               // sessions that wait for a concurrent seat
+	kept       int               // free concurrent seats that are kept for logins for which others end
 	more       map[Seat]int      // how many connections this plan opens, by seat type
 }
 
@@ -117,8 +127,11 @@ func (d *deciding) licenseAccounts() {
 		return
 	}
 	waiting := make([]Account, 0, len(d.unlicensed))
+	full := len(d.holders) >= *d.rules.Named
 	for id := range d.unlicensed {
-		waiting = append(waiting, d.accounts[id])
+		if a := d.accounts[id]; !full || d.holders[d.rules.UserKey(a.User)] > 0 {
+			waiting = append(waiting, a)
+		}
 	}
 	slices.SortFunc(waiting, func(a, b Account) int { return compareArrivals(a.Arrival, b.Arrival) })
 	for _, a := range waiting {
@@ -128,7 +141,7 @@ func (d *deciding) licenseAccounts() {
 			continue
 		}
 		if d.budget == 0 {
-			d.unfinished, d.plan.Next = true, d.now
+			d.plan.MoreToLicense, d.plan.Next = true, d.now
 			return
 		}
 		d.budget--
@@ -141,6 +154,10 @@ func (d *deciding) licenseAccounts() {
 }
 
 func (d *deciding) session(s Session) {
+	if s.Life.Termination != nil {
+		d.plan.Ends = append(d.plan.Ends, d.rules.end(s, asked))
+		return
+	}
 	if s.System {
 		d.grant(Grant{Session: s.ID, Seat: Uncounted})
 		return
@@ -173,22 +190,84 @@ func (d *deciding) notInForce() string {
 	return fmt.Sprintf("The pool granted seats until %s.", d.rules.NotAfter.UTC().Format(time.RFC3339))
 }
 
+// limited says whether the session's user has as many sessions as one may have.
+func (d *deciding) limited(s Session) bool {
+	user, limit := d.rules.UserKey(s.User), d.rules.Lifetimes.MaxPerUser
+	return limit > 0 && d.rules.Concurrent != nil && len(d.signedOn[user])+d.seated[user] >= limit
+}
+
+// displaceable lists the sessions of its user that would end for a login beyond the limit: the oldest; more than one where the limit was lowered. There are none, and the
+// login is denied, where nobody is displaced; or it is decided on anew, once what this plan grants is written.
+func (d *deciding) displaceable(s Session) []Session {
+	user, limit := d.rules.UserKey(s.User), d.rules.Lifetimes.MaxPerUser
+	if !d.rules.Lifetimes.DisplaceOldest {
+		d.deny(s, UserLimitReached, fmt.Sprintf("The user has %d sessions, as many as one may have; one of them must end first.", limit))
+		return nil
+	}
+	signedOn := d.oldest(user)
+	stay := limit - 1 - (len(d.signedOn[user]) - len(signedOn)) // the grants of some are still to be written
+	// Of several logins at once each is decided on when the one before it is on: what it finds to join, or to end, depends on that.
+	if d.budget == 0 || stay < 0 || d.seated[user] > 0 || d.displaced[user] {
+		d.lookAgain(d.now)
+		return nil
+	}
+	return signedOn[:len(signedOn)-stay]
+}
+
+// oldest lists the user's sessions, the oldest first: by logon, then by arrival. Those whose grants are still to be written are left out.
+func (d *deciding) oldest(user string) []Session {
+	var signedOn []Session
+	for id := range d.signedOn[user] {
+		if s := d.sessions[id]; !s.Life.Logon.IsZero() {
+			signedOn = append(signedOn, s)
+		}
+	}
+	slices.SortFunc(signedOn, func(a, b Session) int {
+		if order := a.Life.Logon.Compare(b.Life.Logon); order != 0 {
+			return order
+		}
+		return compareArrivals(a.Arrival, b.Arrival)
+	})
+	return signedOn
+}
+
+// displace ends sessions for a login of their user, which is decided on once that is done.
+func (d *deciding) displace(s Session, displaced []Session) {
+	for _, old := range displaced {
+		d.plan.Ends = append(d.plan.Ends, d.rules.displaced(old))
+	}
+	d.displaced[d.rules.UserKey(s.User)] = true
+	d.lookAgain(d.now)
+}
+
 func (d *deciding) named(s Session, account Account) {
 	switch {
 	case d.rules.Named == nil:
 		d.deny(s, ModelNotLicensed, "The user's account is named, and this pool has no named seats.")
-	case !account.Licensed && !d.licensed[account.ID] && d.unfinished:
+	case !account.Licensed && !d.licensed[account.ID] && d.plan.MoreToLicense:
 		// Its account may yet get a seat, by the next plan.
 	case !account.Licensed && !d.licensed[account.ID]:
 		d.deny(s, AccountNotLicensed, fmt.Sprintf("All %d named seats are held by other accounts; one of them must be deleted, or seats bought.", *d.rules.Named))
-	default:
+	case !d.limited(s):
 		d.seat(s, Named, false)
+	default:
+		if displaced := d.displaceable(s); len(displaced) > 0 {
+			d.displace(s, displaced)
+		}
 	}
 }
 
 func (d *deciding) concurrent(s Session, enroll bool) {
-	_, lives := d.connection(d.rules.shareKey(&s, Concurrent))
-	if lives || d.live[Concurrent]+d.more[Concurrent] < *d.rules.Concurrent {
+	if d.limited(s) {
+		displaced := d.displaceable(s)
+		if len(displaced) == 0 {
+			return
+		}
+		if d.keepsRoom(s, displaced) {
+			d.displace(s, displaced)
+			return
+		}
+	} else if _, lives := d.connection(d.rules.shareKey(&s, Concurrent)); lives || d.taken() < *d.rules.Concurrent {
 		d.seat(s, Concurrent, enroll)
 		return
 	}
@@ -199,7 +278,7 @@ func (d *deciding) concurrent(s Session, enroll bool) {
 	}
 	until := s.WaitUntil
 	if until.IsZero() {
-		until = d.now.Add(s.MaxWait)
+		until = wholeSecond(d.now.Add(s.MaxWait))
 		d.plan.Waits = append(d.plan.Waits, Denial{Session: s.ID, Reason: Waiting, Until: until,
 			Message: full + " The session waits its turn until " + until.UTC().Format(time.RFC3339) + "."})
 	}
@@ -207,7 +286,34 @@ func (d *deciding) concurrent(s Session, enroll bool) {
 		d.deny(s, WaitExpired, full+" None came free while the session waited.")
 		return
 	}
+	d.queued++
 	d.lookAgain(until)
+}
+
+// taken counts the concurrent seats that are left to nobody else.
+func (d *deciding) taken() int { return d.live[Concurrent] + d.more[Concurrent] + d.kept }
+
+// keepsRoom says whether a login has a seat once others of its user's sessions have ended for it, and keeps it for the login: nobody is displaced for a login that is then
+// denied. It joins a connection that lives on without them, or there is a seat for it after those who wait.
+func (d *deciding) keepsRoom(s Session, without []Session) bool {
+	freed, left := 0, map[connection]int{}
+	joins, lives := d.connection(d.rules.shareKey(&s, Concurrent))
+	for _, old := range without {
+		c := connection{id: old.Connection, seat: old.Seat}
+		left[c]++
+		if old.Seat == Concurrent && d.connections[c] == left[c] {
+			freed++
+			lives = lives && c.id != joins
+		}
+	}
+	if lives {
+		return true
+	}
+	if d.taken()+d.queued-freed >= *d.rules.Concurrent {
+		return false
+	}
+	d.kept += max(0, 1-freed)
+	return true
 }
 
 // seat lets a session join its connection, or opens one.
@@ -221,6 +327,7 @@ func (d *deciding) seat(s Session, seat Seat, enroll bool) {
 		d.open[key] = s.ID
 		d.more[seat]++
 	}
+	d.seated[d.rules.UserKey(s.User)]++
 }
 
 // connection is the one that a session of this key joins, if there is one by now.
@@ -258,7 +365,16 @@ func (d *deciding) grant(g Grant) bool {
 }
 
 func (d *deciding) deny(s Session, reason Reason, message string) {
+	if len(d.plan.Denials) == maxDenials {
+		d.lookAgain(d.now)
+		return
+	}
 	d.plan.Denials = append(d.plan.Denials, Denial{Session: s.ID, Reason: reason, Message: message})
+}
+
+// wholeSecond rounds up to a second, which is what records keep: nobody's wait is cut short.
+func wholeSecond(t time.Time) time.Time {
+	return t.Add(time.Second - time.Nanosecond).Truncate(time.Second)
 }
 
 func (d *deciding) lookAgain(at time.Time) {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 )
 
 // What the tests see of the inside.
@@ -30,6 +31,9 @@ func Differences(a, b *Ledger) []string {
 		"existing":    func(l *Ledger) any { return l.existing },
 		"unlicensed":  func(l *Ledger) any { return l.unlicensed },
 		"holders":     func(l *Ledger) any { return l.holders },
+		"signedOn":    func(l *Ledger) any { return l.signedOn },
+		"turns":       func(l *Ledger) any { return l.turns.byID() },
+		"records":     func(l *Ledger) any { return l.records },
 	} {
 		if !reflect.DeepEqual(of(a), of(b)) {
 			found = append(found, fmt.Sprintf("%s: %v, and not %v", name, of(a), of(b)))
@@ -37,11 +41,20 @@ func Differences(a, b *Ledger) []string {
 	}
 	x, y := *a, *b
 	x.touched, y.touched = nil, nil
+	x.turns, y.turns = nil, nil // the order of a heap is its history too
 	if len(found) == 0 && !reflect.DeepEqual(x, y) {
 		found = append(found, "a field that is not listed here")
 	}
 	slices.Sort(found)
 	return found
+}
+
+func (t *turns) byID() map[string]time.Time {
+	all := map[string]time.Time{}
+	for _, e := range t.entries {
+		all[e.id] = e.at
+	}
+	return all
 }
 
 // Flaws says where a ledger holds what it never should: a counter that is not positive, an empty entry, an account or a session that it does not know.
@@ -95,6 +108,28 @@ func Flaws(l *Ledger) []string {
 			}
 		}
 	}
+	for user, ids := range l.signedOn {
+		if len(ids) == 0 {
+			flaw("nobody is signed on as %s", user)
+		}
+		for id := range ids {
+			if s, ok := l.sessions[id]; !ok || s.State != Held || s.Seat == Uncounted || l.rules.UserKey(s.User) != user {
+				flaw("%s is not signed on as %s", id, user)
+			}
+		}
+	}
+	for id := range l.records {
+		if _, ok := l.sessions[id]; ok {
+			flaw("%s is a session and a record", id)
+		}
+	}
+	for place, e := range l.turns.entries {
+		_, held := l.sessions[e.id]
+		_, ended := l.records[e.id]
+		if l.turns.places[e.id] != place || len(l.turns.places) != len(l.turns.entries) || held == ended {
+			flaw("the turn of %s is at place %d of %v", e.id, place, l.turns.places)
+		}
+	}
 	for id := range l.pending {
 		if s, ok := l.sessions[id]; !ok || s.State != Pending {
 			flaw("pending lists %s, which is not", id)
@@ -115,6 +150,11 @@ func Clone(l *Ledger) *Ledger {
 	c.sessions, c.pending, c.accounts = maps.Clone(l.sessions), maps.Clone(l.pending), maps.Clone(l.accounts)
 	c.connections, c.live = maps.Clone(l.connections), maps.Clone(l.live)
 	c.existing, c.unlicensed, c.holders, c.touched = maps.Clone(l.existing), maps.Clone(l.unlicensed), maps.Clone(l.holders), maps.Clone(l.touched)
+	c.records, c.turns = maps.Clone(l.records), &turns{entries: slices.Clone(l.turns.entries), places: maps.Clone(l.turns.places)}
+	c.signedOn = make(map[string]map[string]struct{}, len(l.signedOn))
+	for user, ids := range l.signedOn {
+		c.signedOn[user] = maps.Clone(ids)
+	}
 	c.shares = make(map[string]map[string]int, len(l.shares))
 	for key, connections := range l.shares {
 		c.shares[key] = maps.Clone(connections)

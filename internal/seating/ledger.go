@@ -6,6 +6,7 @@ package seating
 import (
 	"maps"
 	"slices"
+	"time"
 )
 
 // Ledger is what an allocator knows of one pool. It is fed each change of a session or an account, so that a decision costs the same
@@ -24,6 +25,12 @@ type Ledger struct {
 	live        map[Seat]int
 	// shares lists, under each share key, the connections that a newcomer of that key joins, with the number of members that say so.
 	shares map[string]map[string]int
+
+	// signedOn lists the held sessions of each user, system logins aside.
+	signedOn map[string]map[string]struct{}
+	// turns knows which sessions have something due; records is when each ended one did.
+	turns   *turns
+	records map[string]time.Time
 
 	// users lists each user's accounts, the first to come first: that one counts.
 	users map[string][]string
@@ -60,6 +67,9 @@ func (l *Ledger) reset(rules Rules) {
 		connections: map[connection]int{},
 		live:        map[Seat]int{},
 		shares:      map[string]map[string]int{},
+		signedOn:    map[string]map[string]struct{}{},
+		turns:       newTurns(),
+		records:     map[string]time.Time{},
 		users:       map[string][]string{},
 		existing:    map[Seat]int{},
 		unlicensed:  map[string]struct{}{},
@@ -73,8 +83,11 @@ func (l *Ledger) Rules() Rules { return l.rules }
 
 // SetRules counts anew under other rules. It costs as much as the ledger is large; rules change seldom.
 func (l *Ledger) SetRules(rules Rules) {
-	sessions, accounts := l.sessions, l.accounts
+	sessions, accounts, records := l.sessions, l.accounts, l.records
 	l.reset(rules)
+	for id, ended := range records {
+		l.PutSession(Session{ID: id, State: Ended, Life: Life{Ended: ended}})
+	}
 	for _, s := range sessions {
 		l.PutSession(s)
 	}
@@ -89,11 +102,15 @@ func (l *Ledger) Session(id string) (Session, bool) {
 	return s, ok
 }
 
-// PutSession takes in a session as it now is. A session that has ended is forgotten: its seat is free.
+// PutSession takes in a session as it now is. Of one that has ended only the time is kept, to clear its record: its seat is free.
 func (l *Ledger) PutSession(s Session) {
 	l.RemoveSession(s.ID)
 	switch s.State {
 	case Ended:
+		if !s.Life.Ended.IsZero() {
+			l.records[s.ID] = s.Life.Ended
+			l.turns.set(s.ID, s.Life.Ended.Add(l.rules.Lifetimes.Retention))
+		}
 		return
 	case Pending:
 		l.pending[s.ID] = struct{}{}
@@ -102,12 +119,15 @@ func (l *Ledger) PutSession(s Session) {
 			s.Connection = s.ID
 		}
 		l.hold(s, 1)
+		l.turns.set(s.ID, l.rules.turn(s))
 	}
 	l.sessions[s.ID] = s
 }
 
 // RemoveSession forgets a session; unknown ones are none of its business.
 func (l *Ledger) RemoveSession(id string) {
+	l.turns.set(id, time.Time{})
+	delete(l.records, id)
 	s, ok := l.sessions[id]
 	if !ok {
 		return
@@ -119,7 +139,7 @@ func (l *Ledger) RemoveSession(id string) {
 	}
 }
 
-// Grant records that a session was given a seat.
+// Grant records that a session was given a seat. Its life is not known before its record is written.
 func (l *Ledger) Grant(g Grant) {
 	s, ok := l.sessions[g.Session]
 	if !ok || s.State != Pending {
@@ -134,6 +154,15 @@ func (l *Ledger) hold(s Session, by int) {
 	if s.Seat == Uncounted {
 		return
 	}
+	user := l.rules.UserKey(s.User)
+	if by > 0 && l.signedOn[user] == nil {
+		l.signedOn[user] = map[string]struct{}{}
+	}
+	if by > 0 {
+		l.signedOn[user][s.ID] = struct{}{}
+	} else if delete(l.signedOn[user], s.ID); len(l.signedOn[user]) == 0 {
+		delete(l.signedOn, user)
+	}
 	before := len(l.connections)
 	count(l.connections, connection{id: s.Connection, seat: s.Seat}, by)
 	count(l.live, s.Seat, len(l.connections)-before)
@@ -147,7 +176,7 @@ func (l *Ledger) hold(s Session, by int) {
 		delete(l.shares, key)
 	}
 	if s.Seat == Named {
-		count(l.holders, l.rules.UserKey(s.User), by)
+		count(l.holders, user, by)
 	}
 }
 

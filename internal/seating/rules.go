@@ -42,6 +42,7 @@ const (
 	AccountNotLicensed Reason = "AccountNotLicensed"
 	ModelNotLicensed   Reason = "ModelNotLicensed"
 	PoolNotInForce     Reason = "PoolNotInForce"
+	UserLimitReached   Reason = "UserLimitReached"
 )
 
 // OfAccount says whether a denial is for want of an account that lets its user in, rather than for want of a seat.
@@ -68,6 +69,8 @@ type Rules struct {
 	NotBefore, NotAfter time.Time
 	// Sharing says which sessions of a user share a seat.
 	Sharing Sharing
+	// Lifetimes says how long sessions live.
+	Lifetimes Lifetimes
 }
 
 // InForce says whether seats are granted at this time: from NotBefore on, until just before NotAfter.
@@ -154,6 +157,8 @@ type Session struct {
 	State      State
 	Seat       Seat
 	Connection string
+	// Life is what is recorded of its life.
+	Life Life
 }
 
 // Account is a user known to the pool.

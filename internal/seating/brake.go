@@ -1,0 +1,88 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package seating
+
+import (
+	"slices"
+	"time"
+)
+
+// When the heartbeats of most of a pool's clients stop at once, the fault is more likely on our side than on theirs (invariant 4). The brake then holds the end of sessions
+// whose clients are missing, and of no others.
+const (
+	// brakeLeast is how many clients a pool must have for "most of them" to mean something.
+	brakeLeast = 5
+	// brakeSlack is added to the heartbeat interval: clients that stop at one moment were last heard within an interval before it.
+	brakeSlack = 15 * time.Second
+	// brakeRate is how many missing clients' sessions may end in a second once the brake has let go, however long ago.
+	brakeRate = 10
+)
+
+// Brake is the state of a pool's brake.
+type Brake struct {
+	// Since is when it was put on; zero: it never was, or all is well again.
+	Since time.Time
+	// Released is when it let go, by time or by an administrator, though the clients are still missing; zero: it holds.
+	Released time.Time
+	// Ended counts the missing clients' sessions that were let end in the second that began at Counting.
+	Ended    int
+	Counting time.Time
+}
+
+// On says whether the brake holds.
+func (b Brake) On() bool { return !b.Since.IsZero() && b.Released.IsZero() }
+
+// silent says whether a client that used to be heard is missing: it has let two heartbeats go by.
+func (r Rules) silent(s *Session, now time.Time) bool {
+	return !s.Life.LastHeartbeat.IsZero() && now.Sub(s.Life.LastHeartbeat) > 2*r.Lifetimes.Heartbeat
+}
+
+// massSilence says whether most of the pool's clients fell silent within one heartbeat interval, and when the last of those was heard. Its cost is that of looking at every
+// held session, so it is asked only when a missing client's session is due to end.
+func (l *Ledger) massSilence(now time.Time) (time.Time, bool) {
+	var silent []time.Time
+	clients := 0
+	for _, s := range l.sessions {
+		if s.State != Held || s.Life.LastHeartbeat.IsZero() {
+			continue
+		}
+		clients++
+		if l.rules.silent(&s, now) {
+			silent = append(silent, s.Life.LastHeartbeat)
+		}
+	}
+	if clients < brakeLeast || 2*len(silent) <= clients {
+		return time.Time{}, false
+	}
+	slices.SortFunc(silent, time.Time.Compare)
+	window := l.rules.Lifetimes.Heartbeat + brakeSlack
+	first := 0
+	for last := range silent {
+		for silent[last].Sub(silent[first]) > window {
+			first++
+		}
+		if 2*(last-first+1) > clients {
+			return silent[last], true
+		}
+	}
+	return time.Time{}, false
+}
+
+// brakeNow is the brake's state now, given that a missing client's session is due to end. It lets go when clients are heard again, when an administrator says so
+// (release is when; zero: never), or after the longest time it may hold; then it does not take hold again for the same silence.
+func (l *Ledger) brakeNow(b Brake, now, release time.Time, longest time.Duration) Brake {
+	lastHeard, mass := l.massSilence(now)
+	switch {
+	case !mass && b.On():
+		return Brake{Since: b.Since, Released: now}
+	case !mass:
+		return b
+	case b.Since.IsZero() || (!b.Released.IsZero() && lastHeard.After(b.Since)):
+		return Brake{Since: now}
+	case b.On() && (release.After(b.Since) || now.Sub(b.Since) >= longest):
+		return Brake{Since: b.Since, Released: now}
+	default:
+		return b
+	}
+}
