@@ -4,7 +4,6 @@
 package controllers
 
 import (
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -24,8 +23,6 @@ type book struct {
 	pool *licensing.LicensePool
 	// term is the fencing token this manager wrote to the pool; empty: it may not grant.
 	term string
-	// fenced: the sessions and accounts that an earlier pool of this name may have intended to grant were written anew.
-	fenced bool
 
 	ledger   *seating.Ledger
 	sessions map[types.UID]*licensing.UserSession
@@ -44,6 +41,15 @@ type book struct {
 	// firstSeen is when each undecided session was first seen here.
 	firstSeen map[types.UID]time.Time
 	rivalry   rivalry
+	// adopted is when this manager took over the sessions that were there; found are those.
+	adopted time.Time
+	found   map[types.UID]struct{}
+	// brake is what holds the end of missing clients' sessions.
+	brake seating.Brake
+	// departed are live sessions that were seen deleted and not told of yet.
+	departed []*licensing.UserSession
+	// goneSince is when the pool was first seen missing.
+	goneSince time.Time
 	// tidyAt is when carried-out intents are cleared off the pool, should nothing else write it before.
 	tidyAt time.Time
 }
@@ -68,7 +74,7 @@ func (b *book) clear() {
 
 // loseTerm goes back to the watch's view: what this manager intended is no longer its to carry out.
 func (b *book) loseTerm(now time.Time) {
-	b.term, b.fenced = "", false
+	b.term = ""
 	b.recount(now)
 }
 
@@ -77,10 +83,10 @@ func (b *book) recount(now time.Time) {
 	sessions, accounts := b.sessions, b.accounts
 	b.clear()
 	for _, s := range sessions {
-		b.putSession(s, now)
+		b.takeSession(s, now)
 	}
 	for _, a := range accounts {
-		b.putAccount(a)
+		b.takeAccount(a)
 	}
 }
 
@@ -96,10 +102,13 @@ func (b *book) putPool(pool *licensing.LicensePool) {
 // putSession takes in a session unless what is known of it is newer.
 func (b *book) putSession(s *licensing.UserSession, now time.Time) {
 	if known, ok := b.sessions[s.UID]; ok {
-		if older(s, known.ResourceVersion) {
+		if known.ResourceVersion == s.ResourceVersion {
+			b.sessions[s.UID] = s // the same, but the cache's copy: ours can go
+		}
+		if notNewer(s, known.ResourceVersion) {
 			return
 		}
-	} else if b.sessionsListed != "" && older(s, b.sessionsListed) {
+	} else if b.sessionsListed != "" && notNewer(s, b.sessionsListed) {
 		return
 	}
 	b.takeSession(s, now)
@@ -114,6 +123,7 @@ func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 	if intent, ok := b.todo[s.UID]; ok {
 		facts.State, facts.Seat, facts.Connection = seating.Held, seating.Seat(intent.Seat), intent.Connection
 	}
+	_, facts.Life.Found = b.found[s.UID]
 	b.sessions[s.UID] = s
 	b.ledger.PutSession(facts)
 	if facts.State != seating.Pending {
@@ -128,16 +138,20 @@ func (b *book) dropSession(uid types.UID) {
 	delete(b.sessions, uid)
 	delete(b.todo, uid)
 	delete(b.firstSeen, uid)
+	delete(b.found, uid)
 	b.ledger.RemoveSession(string(uid))
 }
 
 // putAccount takes in an account unless what is known of it is newer; it says whether it did.
 func (b *book) putAccount(a *licensing.LicenseAccount) bool {
 	if known, ok := b.accounts[a.UID]; ok {
-		if older(a, known.ResourceVersion) {
+		if known.ResourceVersion == a.ResourceVersion {
+			b.accounts[a.UID] = a
+		}
+		if notNewer(a, known.ResourceVersion) {
 			return false
 		}
-	} else if b.accountsListed != "" && older(a, b.accountsListed) {
+	} else if b.accountsListed != "" && notNewer(a, b.accountsListed) {
 		return false
 	}
 	b.takeAccount(a)
@@ -213,6 +227,9 @@ func (b *book) noteDue() {
 func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
 	for _, l := range letters {
 		if l.gone {
+			if s, ok := b.sessions[l.object.GetUID()]; ok && s.Status.State == licensing.SessionActive {
+				b.departed = append(b.departed, s)
+			}
 			b.drop(l.object)
 			continue
 		}
@@ -225,111 +242,8 @@ func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
 	}
 }
 
-// older says whether the object is no newer than a revision. Revisions of one store are numbers that only grow.
-func older(obj client.Object, revision string) bool {
+// notNewer says whether the object is no newer than a revision. Revisions of one store are numbers that only grow.
+func notNewer(obj client.Object, revision string) bool {
 	order, err := resourceversion.CompareResourceVersion(obj.GetResourceVersion(), revision)
 	return err == nil && order <= 0
-}
-
-// rulesOf are a pool's rules as the seating package takes them.
-func rulesOf(pool *licensing.LicensePool) seating.Rules {
-	if pool == nil {
-		return seating.Rules{}
-	}
-	spec := &pool.Spec
-	rules := seating.Rules{
-		Named:      seatsOf(spec.Named),
-		Concurrent: seatsOf(spec.Concurrent),
-		Enroll:     spec.Enrollment != licensing.EnrollmentAccountsOnly,
-		FoldCase:   spec.UserNameCase != licensing.UserNameCaseSensitive,
-	}
-	if v := spec.Validity; v != nil {
-		if v.NotBefore != nil {
-			rules.NotBefore = v.NotBefore.Time
-		}
-		if v.NotAfter != nil {
-			rules.NotAfter = v.NotAfter.Time
-		}
-	}
-	if spec.Sharing == nil {
-		return rules
-	}
-	for _, dimension := range spec.Sharing.SeatPer {
-		switch dimension {
-		case licensing.SeatPerClientHost:
-			rules.Sharing.ClientHost = true
-		case licensing.SeatPerClientIP:
-			rules.Sharing.ClientIP = true
-		case licensing.SeatPerModule:
-			rules.Sharing.Module = true
-		case licensing.SeatPerUser:
-		}
-	}
-	for _, group := range spec.Sharing.ModuleGroups {
-		var modules []string
-		for _, module := range group {
-			modules = append(modules, string(module))
-		}
-		rules.Sharing.Groups = append(rules.Sharing.Groups, modules)
-	}
-	return rules
-}
-
-func seatsOf(s *licensing.Seats) *int {
-	if s == nil || s.Seats == nil {
-		return nil
-	}
-	return new(int(*s.Seats))
-}
-
-// sessionFacts is a session as the seating package takes it. One that is being deleted before it was granted has no use for a seat.
-func sessionFacts(s *licensing.UserSession) seating.Session {
-	facts := seating.Session{
-		ID:         string(s.UID),
-		User:       s.Spec.UserName,
-		Module:     string(s.Spec.Module),
-		System:     s.Spec.SystemLogin,
-		Arrival:    arrivalOf(s, s.Status.ArrivalRevision),
-		MaxWait:    time.Duration(s.Spec.MaxWaitSeconds) * time.Second,
-		Seat:       seating.Seat(s.Status.Seat),
-		Connection: s.Status.Connection,
-	}
-	if c := s.Spec.Client; c != nil {
-		facts.ClientHost, facts.ClientIP = c.HostName, c.IP
-	}
-	if t := s.Status.WaitUntilTime; t != nil {
-		facts.WaitUntil = t.Time
-	}
-	switch s.Status.State {
-	case licensing.SessionActive:
-		facts.State = seating.Held
-	case licensing.SessionDenied, licensing.SessionTerminated:
-		facts.State = seating.Ended
-	case licensing.SessionPending, "":
-		if !s.DeletionTimestamp.IsZero() {
-			facts.State = seating.Ended
-		}
-	}
-	return facts
-}
-
-// accountFacts is an account as the seating package takes it.
-func accountFacts(a *licensing.LicenseAccount) seating.Account {
-	return seating.Account{
-		ID:       string(a.UID),
-		User:     a.Spec.UserName,
-		Type:     seating.Seat(a.Spec.Type),
-		Disabled: a.Spec.Disabled,
-		Arrival:  arrivalOf(a, a.Status.ArrivalRevision),
-		Licensed: holdsSeat(a),
-	}
-}
-
-// arrivalOf is an object's place in the queue. The revision of one that was not written since its creation is that of its creation.
-func arrivalOf(obj client.Object, recorded string) seating.Arrival {
-	if recorded == "" {
-		recorded = obj.GetResourceVersion()
-	}
-	revision, _ := strconv.ParseUint(recorded, 10, 64)
-	return seating.Arrival{Time: obj.GetCreationTimestamp().Time, Revision: revision, ID: string(obj.GetUID())}
 }

@@ -63,7 +63,7 @@ func poolOf(obj client.Object) types.NamespacedName {
 	}
 }
 
-// handler puts each event into the inbox. It wakes the pool's reconcile unless the update concerns no seat: activity and freshness writes do not.
+// handler puts each event into the inbox. It wakes the pool's reconcile if the event matters to it: activity and freshness writes do not.
 func (in *inbox) handler() handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	deliver := func(l letter, q queue) {
@@ -74,7 +74,12 @@ func (in *inbox) handler() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { deliver(letter{object: e.Object}, q) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			if concernsSeats(e.ObjectOld, e.ObjectNew) {
+			if e.ObjectOld.GetUID() != e.ObjectNew.GetUID() { // deleted and made again while the watch was away
+				deliver(letter{object: e.ObjectOld, gone: true}, q)
+				deliver(letter{object: e.ObjectNew}, q)
+				return
+			}
+			if matters(e.ObjectOld, e.ObjectNew) {
 				deliver(letter{object: e.ObjectNew}, q)
 				return
 			}
@@ -86,13 +91,16 @@ func (in *inbox) handler() handler.EventHandler {
 	}
 }
 
-// concernsSeats says whether an update may change who has a seat. Of a session that holds one, its facts being immutable, only its end does.
-func concernsSeats(before, after client.Object) bool {
+// matters says whether an update may change what is to be done before the time comes that was reckoned with. Of a session that holds a seat, its facts being
+// immutable, its end does, and what brings its deadline nearer or answers a prompt. Activity and heartbeats as they go on do not: they only put deadlines off.
+func matters(before, after client.Object) bool {
 	was, ok := before.(*licensing.UserSession)
 	if !ok {
 		return true
 	}
 	is := after.(*licensing.UserSession)
+	wasLife, isLife := lifeOf(was), lifeOf(is)
 	return is.Status.State != licensing.SessionActive || was.Status.State != is.Status.State || was.Generation != is.Generation ||
-		was.DeletionTimestamp.IsZero() != is.DeletionTimestamp.IsZero()
+		was.DeletionTimestamp.IsZero() != is.DeletionTimestamp.IsZero() || wasLife.Shown.Prompt || wasLife.UnsavedWork != isLife.UnsavedWork ||
+		isLife.LastActivity.Before(wasLife.LastActivity) || isLife.LastHeartbeat.Before(wasLife.LastHeartbeat) || wasLife.LastHeartbeat.IsZero() != isLife.LastHeartbeat.IsZero()
 }

@@ -5,12 +5,8 @@ package controllers
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -32,27 +28,14 @@ func showsStanding(a *licensing.LicenseAccount, st seating.Standing) bool {
 		c.ObservedGeneration == a.Generation && a.Status.ObservedGeneration == a.Generation
 }
 
-// errVoid says that an intent no longer stands.
-var errVoid = errors.New("the intent no longer stands")
-
-// licenseAccount writes to an account that it holds a named seat, as an intent on the pool says; errVoid when it no longer does.
-//
-// A session that ends never comes back, but an account can give its seat up and want it again. So that a manager that slept since it recorded the intent
-// does not carry it out a second time, the intent must still be on the pool after the account was read: whoever takes it off
-// writes the account first, and then this write fails.
-func (r *LicensePoolReconciler) licenseAccount(ctx context.Context, a *licensing.LicenseAccount, intent licensing.GrantIntent, now time.Time) (client.Object, error) {
-	pool := &licensing.LicensePool{}
-	if err := r.Live.Get(ctx, poolOf(a), pool); apierrors.IsNotFound(err) {
-		return nil, errVoid
-	} else if err != nil {
-		return nil, fmt.Errorf("confirming an account's seat: %w", err)
+// licenseAccount writes to an account that it holds a named seat.
+func (r *LicensePoolReconciler) licenseAccount(ctx context.Context, a *licensing.LicenseAccount, now time.Time) (client.Object, error) {
+	written, err := r.judgeAccount(ctx, a, seating.HoldsSeat(), now)
+	if err != nil {
+		return nil, err
 	}
-	if pool.Status.Grants == nil || !slices.Contains(pool.Status.Grants.Intents, intent) {
-		return nil, errVoid
-	}
-	return r.patchAccount(ctx, a, func(a *licensing.LicenseAccount) {
-		setLicensed(a, seating.Standing{Licensed: true, Reason: seating.SeatHeld, Message: "The account holds a named seat."}, now)
-	})
+	r.announceAccount(a, seating.HoldsSeat())
+	return written, nil
 }
 
 // judgeAccount writes how an account stands.

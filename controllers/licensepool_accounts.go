@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,10 @@ import (
 // listAllFrom is how many users must be confirmed at once for one list of all accounts to be cheaper than a list for each.
 const listAllFrom = 16
 
+// foldUpTo is how many accounts a pool may have for all of them to be looked through for another spelling of a user's name. Above it only the same spelling is looked for:
+// one of a moment ago in another spelling is then seen a moment later.
+const foldUpTo = 2000
+
 // confirmAccounts looks live at the accounts of users who are about to be enrolled, or denied for want of an account that lets them in: the watch may not have
 // shown yet what an administrator wrote a moment ago, and neither can be undone. Users who are still unknown are enrolled. It says whether
 // anything came to light that the plan did not know; the plan must then be made anew.
@@ -37,8 +42,8 @@ func (r *LicensePoolReconciler) confirmAccounts(ctx context.Context, b *book, pl
 		return key, s
 	}
 	for _, d := range plan.Denials {
-		if d.Reason.OfAccount() {
-			note(d.Session)
+		if d.Reason.OfAccount() || b.ledger.Rules().Named != nil {
+			note(d.Session) // where there are named seats, who finds no other might have one
 		}
 	}
 	for _, g := range plan.Grants {
@@ -59,73 +64,87 @@ func (r *LicensePoolReconciler) confirmAccounts(ctx context.Context, b *book, pl
 	for key := range names {
 		confirmed[key] = true
 	}
-	for _, s := range enroll {
-		if b.ledger.KnowsUser(s.Spec.UserName) {
-			continue
-		}
-		enrolled, err := r.enroll(ctx, b, s)
-		if err != nil {
-			return false, err
-		}
-		changed = changed || enrolled
-	}
-	return changed, nil
+	enrolled, err := r.enroll(ctx, b, enroll)
+	return changed || enrolled, err
 }
 
 // readAccounts takes in the accounts of these users as the API server has them now.
 func (r *LicensePoolReconciler) readAccounts(ctx context.Context, b *book, names map[string]string) (bool, error) {
-	selectors := []client.MatchingFields{{"spec.poolRef.name": b.key.Name}}
-	if len(names) < listAllFrom {
-		selectors = nil
-		for _, name := range slices.Sorted(maps.Values(names)) {
-			selectors = append(selectors, client.MatchingFields{"spec.poolRef.name": b.key.Name, "spec.userName": name})
+	all := len(names) >= listAllFrom || (b.ledger.Rules().FoldCase && len(b.accounts) <= foldUpTo)
+	changed := false
+	take := func(accounts []*licensing.LicenseAccount, about func(*licensing.LicenseAccount) bool) {
+		present := map[types.UID]bool{}
+		for _, a := range accounts {
+			present[a.UID] = true
+			changed = b.putAccount(a) || changed
+		}
+		for uid, a := range b.accounts {
+			if about(a) && !present[uid] {
+				b.dropAccount(uid)
+				changed = true
+			}
 		}
 	}
-	changed := false
-	for _, selector := range selectors {
-		list := &licensing.LicenseAccountList{}
-		if err := r.Live.List(ctx, list, client.InNamespace(b.key.Namespace), selector); err != nil {
+	if all {
+		accounts, _, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.LicenseAccountList{}, accountsOf, client.MatchingFields{"spec.poolRef.name": b.key.Name})
+		if err != nil {
 			return false, fmt.Errorf("looking for users' accounts: %w", err)
 		}
-		for i := range list.Items {
-			changed = b.putAccount(&list.Items[i]) || changed
+		take(accounts, func(*licensing.LicenseAccount) bool { return true })
+		return changed, nil
+	}
+	for _, name := range slices.Sorted(maps.Values(names)) {
+		accounts, _, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.LicenseAccountList{}, accountsOf,
+			client.MatchingFields{"spec.poolRef.name": b.key.Name, "spec.userName": name})
+		if err != nil {
+			return false, fmt.Errorf("looking for a user's accounts: %w", err)
 		}
+		take(accounts, func(a *licensing.LicenseAccount) bool { return a.Spec.UserName == name })
 	}
 	return changed, nil
 }
 
-// enroll makes an unknown user a concurrent account. Its name follows from the user's, so that two enrollments at once make one. A login is not refused
-// for an account that cannot be made: that is logged, and tried again at the user's next login.
-func (r *LicensePoolReconciler) enroll(ctx context.Context, b *book, s *licensing.UserSession) (bool, error) {
-	account := &licensing.LicenseAccount{
-		ObjectMeta: metav1.ObjectMeta{
-			Namespace: b.key.Namespace,
-			Name:      b.ledger.Rules().EnrolledName(b.key.Name, s.Spec.UserName),
-			Labels:    map[string]string{licensing.LabelEnrolled: "true"},
-		},
-		Spec: licensing.LicenseAccountSpec{
-			PoolRef:      s.Spec.PoolRef,
-			UserName:     s.Spec.UserName,
-			UserFullName: s.Spec.UserFullName,
-			Type:         licensing.AccountConcurrent,
-		},
+// enroll makes unknown users concurrent accounts. An account's name follows from its user's, so that two enrollments at once make one. A login is not refused
+// for an account that cannot be made: that is logged, and tried again at the user's next login. It says whether any account is new to the book.
+func (r *LicensePoolReconciler) enroll(ctx context.Context, b *book, sessions map[string]*licensing.UserSession) (bool, error) {
+	rules := b.ledger.Rules()
+	var accounts []client.Object
+	for _, s := range sessions {
+		if b.ledger.KnowsUser(s.Spec.UserName) {
+			continue
+		}
+		accounts = append(accounts, &licensing.LicenseAccount{
+			ObjectMeta: metav1.ObjectMeta{
+				Namespace: b.key.Namespace,
+				Name:      rules.EnrolledName(b.key.Name, s.Spec.UserName),
+				Labels:    map[string]string{licensing.LabelEnrolled: "true"},
+			},
+			Spec: licensing.LicenseAccountSpec{
+				PoolRef:      s.Spec.PoolRef,
+				UserName:     s.Spec.UserName,
+				UserFullName: s.Spec.UserFullName,
+				Type:         licensing.AccountConcurrent,
+			},
+		})
 	}
-	key := client.ObjectKeyFromObject(account)
-	err := r.Client.Create(ctx, account)
-	if apierrors.IsAlreadyExists(err) {
-		err = r.Live.Get(ctx, key, account)
-	}
-	switch {
-	case err == nil && b.ledger.Rules().UserKey(account.Spec.UserName) != b.ledger.Rules().UserKey(s.Spec.UserName):
-		log.FromContext(ctx).Info("Could not enroll a user: the account's name is taken by another user's", "account", key.Name)
-		return false, nil
-	case err == nil:
-		b.takeAccount(account)
-		return true, nil
-	case apierrors.IsForbidden(err), apierrors.IsInvalid(err), apierrors.IsNotFound(err):
-		log.FromContext(ctx).Error(err, "Could not enroll a user", "account", key.Name)
-		return false, nil
-	default:
-		return false, fmt.Errorf("enrolling a user: %w", err)
-	}
+	known := len(b.accounts)
+	err := r.each(ctx, b, accounts, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		wanted := obj.(*licensing.LicenseAccount)
+		account := wanted.DeepCopy()
+		err := r.Client.Create(ctx, account)
+		if apierrors.IsAlreadyExists(err) {
+			err = r.Live.Get(ctx, client.ObjectKeyFromObject(wanted), account)
+		}
+		switch {
+		case err == nil && (account.Spec.PoolRef != wanted.Spec.PoolRef || rules.UserKey(account.Spec.UserName) != rules.UserKey(wanted.Spec.UserName)):
+			err = errors.New("its name is taken by an account of another user or pool")
+		case err == nil:
+			return account, nil
+		case !apierrors.IsForbidden(err) && !apierrors.IsInvalid(err) && !apierrors.IsNotFound(err):
+			return nil, fmt.Errorf("enrolling a user: %w", err)
+		}
+		log.FromContext(ctx).Error(err, "Could not enroll a user", "account", wanted.Name)
+		return nil, errGone
+	})
+	return len(b.accounts) > known, err
 }

@@ -19,6 +19,7 @@ import (
 // that gives anything away, so each write needs no more than its own precondition.
 func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seating.Plan) error {
 	now := r.Clock.Now()
+	ending := map[types.UID]seating.End{}
 	denials, waits := map[types.UID]seating.Denial{}, map[types.UID]seating.Denial{}
 	var objects []client.Object
 	for _, d := range plan.Denials {
@@ -34,13 +35,22 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	for uid := range waits {
 		objects = append(objects, b.sessions[uid])
 	}
+	for _, e := range plan.Ends {
+		ending[types.UID(e.Session)] = e
+		objects = append(objects, b.sessions[types.UID(e.Session)])
+	}
 	standings := map[types.UID]seating.Standing{}
 	b.noteDue()
 	for uid := range b.due {
-		if _, open := b.todo[uid]; !open {
-			standings[uid] = b.ledger.Standing(string(uid))
-			objects = append(objects, b.accounts[uid])
+		if _, open := b.todo[uid]; open {
+			continue
 		}
+		st := b.ledger.Standing(string(uid))
+		if plan.MoreToLicense && st.Reason == seating.SeatsExhausted {
+			continue // not before it is sure that no seat is left for it
+		}
+		standings[uid] = st
+		objects = append(objects, b.accounts[uid])
 	}
 	return r.each(ctx, b, objects, func(ctx context.Context, obj client.Object) (client.Object, error) {
 		var written client.Object
@@ -51,7 +61,9 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 				r.announceAccount(o, standings[o.UID])
 			}
 		case *licensing.UserSession:
-			if d, denied := denials[o.UID]; denied {
+			if e, ends := ending[o.UID]; ends {
+				written, err = r.endSession(ctx, b, o, e, now)
+			} else if d, denied := denials[o.UID]; denied {
 				written, err = r.denySession(ctx, o, d, now)
 			} else {
 				written, err = r.queueSession(ctx, o, waits[o.UID], now)
@@ -85,6 +97,7 @@ func (r *LicensePoolReconciler) tellPoolMissing(ctx context.Context, b *book) er
 			written, err = r.patchSession(ctx, o, func(s *licensing.UserSession) {
 				setGranted(s, metav1.ConditionFalse, licensing.ReasonPoolNotFound,
 					"The pool "+s.Spec.PoolRef.Name+" does not exist in this namespace; the session waits for it to be created.", now)
+				s.Status.WaitUntilTime = nil // it begins to wait anew when the pool is back
 				rememberArrival(s, &s.Status.ArrivalRevision)
 			})
 		case *licensing.LicenseAccount:

@@ -29,6 +29,8 @@ import (
 const (
 	// maxIntents bounds what one write of a pool records, and so the pool's size: some 250 bytes an intent.
 	maxIntents = 500
+	// maxOpenIntents bounds the intents on a pool, those whose writes fail again and again included; the schema allows 2,000.
+	maxOpenIntents = 1500
 	// maxTries bounds how often one reconcile decides anew after a conflict before it lets others have their turn.
 	maxTries = 8
 	// parallelWrites bounds the writes of one pool's reconcile under way at once.
@@ -48,6 +50,10 @@ type LicensePoolReconciler struct {
 	Recorder events.EventRecorder
 	// Clock is the only one that deadlines go by (invariant 8).
 	Clock clock.PassiveClock
+	// LongestHold is how long the end of missing clients' sessions is held at the most when most fell silent at once.
+	LongestHold time.Duration
+	// PoolRemovalGrace is how long the sessions of a pool that was deleted stay: it may be back.
+	PoolRemovalGrace time.Duration
 
 	inbox *inbox
 	mu    sync.Mutex
@@ -58,7 +64,7 @@ type LicensePoolReconciler struct {
 // +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licensepools/status,verbs=update
 // +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseaccounts,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseaccounts/status,verbs=patch
-// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -106,27 +112,33 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		return ctrl.Result{}, err
 	}
 	b.deliver(r.inbox.take(req.NamespacedName), now)
+	r.sendOff(b)
 	if b.pool == nil {
-		return ctrl.Result{}, r.awaitPool(ctx, b)
+		return r.awaitPool(ctx, b)
 	}
+	b.goneSince = time.Time{}
 
 	if b.term == "" {
-		work, since := r.undone(b, now)
+		work, since, plan, sweep := r.undone(b, now)
 		if !work {
-			return r.lookAgain(b, b.ledger.Decide(now, maxIntents)), nil
+			return r.lookAgain(b, plan, sweep), nil
 		}
 		if wait := b.rivalry.wait(now, since); wait > 0 {
 			return ctrl.Result{RequeueAfter: wait}, nil
 		}
 		if err := r.takeTerm(ctx, b); err != nil {
-			return r.afterConflict(ctx, b, err)
+			return r.afterConflict(b, err)
 		}
+	}
+	swept, err := r.sweep(ctx, b)
+	if err != nil {
+		return r.afterConflict(b, err)
 	}
 	plan, err := r.allocate(ctx, b)
 	if err != nil {
-		return r.afterConflict(ctx, b, err)
+		return r.afterConflict(b, err)
 	}
-	return r.lookAgain(b, plan), nil
+	return r.lookAgain(b, plan, swept), nil
 }
 
 // observePool takes in the pool as the cache has it, unless what is known is newer.
@@ -152,14 +164,14 @@ func (r *LicensePoolReconciler) observePool(ctx context.Context, b *book) error 
 	return r.meetPool(ctx, b, pool)
 }
 
-// errFenced says that another manager took the term, or that the pool is another one of the same name: the ledger is no longer the truth.
-var errFenced = errors.New("another manager grants from this pool now")
+// errFenced says that another manager took the term, or that the pool is gone or is another one of the same name: the ledger is no longer the truth.
+var errFenced = errors.New("the pool is not this manager's to grant from any more")
 
 // meetPool takes in a pool that was read. The term is given up when it is no longer this manager's; when it is, the intents on the pool are the truth, also
 // those of a write whose answer was lost.
 func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *licensing.LicensePool) error {
 	replaced := b.pool != nil && b.pool.UID != pool.UID
-	if b.pool != nil && !replaced && older(pool, b.pool.ResourceVersion) {
+	if b.pool != nil && !replaced && notNewer(pool, b.pool.ResourceVersion) {
 		return nil
 	}
 	b.putPool(pool)
@@ -172,6 +184,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	case pool.Status.Grants == nil || pool.Status.Grants.Term != b.term:
 		b.loseTerm(r.Clock.Now())
 		b.rivalry.lost(r.Clock.Now())
+		log.FromContext(ctx).Info("Another manager grants from the pool now", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
 		return nil
 	}
 	for _, intent := range pool.Status.Grants.Intents {
@@ -186,10 +199,9 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	return nil
 }
 
-// undone says whether there is anything to write, and since when undecided sessions are known; zero: there are none.
-func (r *LicensePoolReconciler) undone(b *book, now time.Time) (bool, time.Time) {
-	plan := b.ledger.Decide(now, maxIntents)
-	var since time.Time
+// undone says whether there is anything to write, and since when undecided sessions are known; zero: there are none. It returns what would be done as well.
+func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, since time.Time, plan *seating.Plan, sweep *seating.Sweep) {
+	plan, sweep = b.ledger.Decide(now, maxIntents), r.sweepPlan(b)
 	note := func(id string) {
 		if seen := b.firstSeen[types.UID(id)]; since.IsZero() || seen.Before(since) {
 			since = seen
@@ -204,19 +216,21 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (bool, time.Time)
 		}
 	}
 	b.noteDue()
-	work := !plan.Empty() || len(b.due) > 0 || !shows(b.pool, poolStatus(b.pool, plan.Table(), b.ledger.Rules(), now))
+	work = !plan.Empty() || !sweep.Empty() || len(b.due) > 0 || sweep.Brake != b.brake || !shows(b.pool, r.poolStatus(b, plan.Table(), now))
 	if !work {
 		b.rivalry.idleSince = time.Time{}
 	}
-	return work, since
+	return work, since, plan, sweep
 }
 
 // lookAgain asks to be woken when time alone changes what is to be done.
-func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan) ctrl.Result {
+func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan, sweep *seating.Sweep) ctrl.Result {
 	now := r.Clock.Now()
-	next := plan.Next
-	if !b.tidyAt.IsZero() && (next.IsZero() || b.tidyAt.Before(next)) {
-		next = b.tidyAt
+	var next time.Time
+	for _, t := range []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt} {
+		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
 	}
 	if next.IsZero() {
 		return ctrl.Result{}
@@ -225,11 +239,10 @@ func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan) ctrl.Resu
 }
 
 // afterConflict turns losing a race into trying again; it is no error.
-func (r *LicensePoolReconciler) afterConflict(ctx context.Context, b *book, err error) (ctrl.Result, error) {
+func (r *LicensePoolReconciler) afterConflict(b *book, err error) (ctrl.Result, error) {
 	switch {
 	case errors.Is(err, errFenced):
-		log.FromContext(ctx).Info("Lost the pool's term to another manager", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
-		return ctrl.Result{RequeueAfter: b.rivalry.patience}, nil
+		return ctrl.Result{RequeueAfter: max(10*time.Millisecond, b.rivalry.patience)}, nil
 	case apierrors.IsConflict(err):
 		return ctrl.Result{RequeueAfter: 10 * time.Millisecond}, nil
 	default:
@@ -237,14 +250,18 @@ func (r *LicensePoolReconciler) afterConflict(ctx context.Context, b *book, err 
 	}
 }
 
-// awaitPool tells sessions and accounts of a pool that does not exist what they wait for.
-func (r *LicensePoolReconciler) awaitPool(ctx context.Context, b *book) error {
+// awaitPool tells sessions and accounts of a pool that does not exist what they wait for, and ends those that were on when it has been gone for good.
+func (r *LicensePoolReconciler) awaitPool(ctx context.Context, b *book) (ctrl.Result, error) {
 	if len(b.sessions) == 0 && len(b.accounts) == 0 {
 		r.forget(b.key)
-		return nil
+		return ctrl.Result{}, nil
 	}
 	if err := r.Live.Get(ctx, b.key, &licensing.LicensePool{}); !apierrors.IsNotFound(err) {
-		return err // it is there after all: its own event comes next
+		return ctrl.Result{}, err // it is there after all: its own event comes next
 	}
-	return r.tellPoolMissing(ctx, b)
+	if err := r.tellPoolMissing(ctx, b); err != nil {
+		return ctrl.Result{}, err
+	}
+	again, err := r.endOfPool(ctx, b)
+	return ctrl.Result{RequeueAfter: again}, err
 }

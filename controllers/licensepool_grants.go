@@ -32,10 +32,8 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	if err != nil {
 		return nil, errors.Join(late, err)
 	}
-	if err := r.carryOut(ctx, b); err != nil {
-		return nil, err
-	}
-	if err := r.answer(ctx, b, plan); err != nil {
+	// One whose write is refused must not keep the others from their answer.
+	if err := errors.Join(r.carryOut(ctx, b), r.answer(ctx, b, plan)); err != nil {
 		return nil, err
 	}
 	return plan, r.tidy(ctx, b)
@@ -46,7 +44,7 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seating.Plan, error) {
 	confirmed := map[string]bool{}
 	for range maxTries {
-		plan := b.ledger.Decide(r.Clock.Now(), maxIntents)
+		plan := b.ledger.Decide(r.Clock.Now(), max(0, min(maxIntents, maxOpenIntents-len(b.todo))))
 		changed, err := r.confirmAccounts(ctx, b, plan, confirmed)
 		if err != nil {
 			return nil, err
@@ -72,9 +70,9 @@ func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seati
 // A plan that denies without granting has no such write to show that it was decided on the newest pool, so the pool is read instead: a denial is final.
 func (r *LicensePoolReconciler) record(ctx context.Context, b *book, plan *seating.Plan) error {
 	now := r.Clock.Now()
-	status := poolStatus(b.pool, plan.Table(), b.ledger.Rules(), now)
+	status := r.poolStatus(b, plan.Table(), now)
 	intents := b.intentsWith(plan)
-	if len(plan.Grants)+len(plan.License) == 0 && shows(b.pool, status) && b.fenced == b.pool.Status.Grants.SessionsFenced {
+	if len(plan.Grants)+len(plan.License) == 0 && shows(b.pool, status) && b.pool.Status.Grants.SessionsFenced {
 		if len(plan.Denials) == 0 {
 			return nil
 		}
@@ -91,8 +89,8 @@ func (r *LicensePoolReconciler) record(ctx context.Context, b *book, plan *seati
 	before := b.pool
 	pool := b.pool.DeepCopy()
 	pool.Status = *status
-	pool.Status.Grants = &licensing.GrantLog{Term: b.term, SessionsFenced: b.fenced, Intents: intents}
-	if err := r.Client.Status().Update(ctx, pool); err != nil {
+	pool.Status.Grants = &licensing.GrantLog{Term: b.term, SessionsFenced: true, Intents: intents}
+	if err := r.writePool(ctx, pool); err != nil {
 		return fmt.Errorf("recording seats on the pool: %w", err)
 	}
 	b.pool = pool
@@ -102,7 +100,15 @@ func (r *LicensePoolReconciler) record(ctx context.Context, b *book, plan *seati
 		b.tidyAt = now.Add(tidyAfter)
 	}
 	r.announcePool(before, pool)
-	poolWrites.WithLabelValues(b.key.Namespace, b.key.Name).Inc()
+	return nil
+}
+
+// writePool writes a pool's status, on the condition that nobody wrote the pool since it was read.
+func (r *LicensePoolReconciler) writePool(ctx context.Context, pool *licensing.LicensePool) error {
+	if err := r.Client.Status().Update(ctx, pool); err != nil {
+		return err
+	}
+	poolWrites.WithLabelValues(pool.Namespace, pool.Name).Inc()
 	return nil
 }
 
@@ -155,11 +161,15 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 			delete(b.todo, uid)
 		}
 	}
-	now, todo, pool := r.Clock.Now(), b.todo, b.pool
+	now, todo, pool, rules := r.Clock.Now(), b.todo, b.pool, b.ledger.Rules()
+	confirmed, err := r.confirmedIntents(ctx, b)
+	if err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	var void []client.Object
-	err := r.each(ctx, b, holders, func(ctx context.Context, obj client.Object) (client.Object, error) {
-		intent := todo[obj.GetUID()]
+	err = r.each(ctx, b, holders, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		intent, confirmed := todo[obj.GetUID()], confirmed
 		for {
 			if !awaitsGrant(obj) || takenOver(obj, pool) {
 				return obj, nil
@@ -168,20 +178,23 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 			var err error
 			switch o := obj.(type) {
 			case *licensing.UserSession:
-				written, err = r.grantSession(ctx, o, intent, now)
+				written, err = r.grantSession(ctx, o, intent, rules, now)
 			case *licensing.LicenseAccount:
-				written, err = r.licenseAccount(ctx, o, intent, now)
-			}
-			if errors.Is(err, errVoid) {
-				mu.Lock()
-				defer mu.Unlock()
-				void = append(void, obj)
-				return obj, nil
+				if !confirmed[intent] {
+					mu.Lock()
+					defer mu.Unlock()
+					void = append(void, obj)
+					return obj, nil
+				}
+				written, err = r.licenseAccount(ctx, o, now)
 			}
 			if !apierrors.IsConflict(err) {
 				return written, err
 			}
 			if obj, err = r.reread(ctx, obj); err != nil {
+				return nil, err
+			}
+			if confirmed, err = r.confirmedIntents(ctx, b); err != nil {
 				return nil, err
 			}
 		}
@@ -191,6 +204,32 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 		b.take(obj, now)
 	}
 	return err
+}
+
+// confirmedIntents are those of accounts that are on the pool now; none when this manager has none to carry out.
+//
+// A session that ends never comes back, but an account can give its seat up and want it again. So that a manager that slept since it recorded an account's intent
+// does not carry it out a second time, the intent must still be on the pool after the account was read: whoever takes it off
+// writes the account first, and then the account's write fails.
+func (r *LicensePoolReconciler) confirmedIntents(ctx context.Context, b *book) (map[licensing.GrantIntent]bool, error) {
+	wanted := false
+	for _, intent := range b.todo {
+		wanted = wanted || intent.Kind == kindAccount
+	}
+	if !wanted {
+		return nil, nil
+	}
+	pool := &licensing.LicensePool{}
+	if err := r.Live.Get(ctx, b.key, pool); client.IgnoreNotFound(err) != nil {
+		return nil, fmt.Errorf("confirming the seats of accounts: %w", err)
+	}
+	confirmed := map[licensing.GrantIntent]bool{}
+	if pool.Status.Grants != nil {
+		for _, intent := range pool.Status.Grants.Intents {
+			confirmed[intent] = true
+		}
+	}
+	return confirmed, nil
 }
 
 // tidy clears carried-out intents off a pool that has been left alone for a while, for the sake of those who read it.
@@ -203,13 +242,12 @@ func (r *LicensePoolReconciler) tidy(ctx context.Context, b *book) error {
 		b.tidyAt = now.Add(tidyAfter)
 		return nil
 	}
-	b.tidyAt = time.Time{}
 	pool := b.pool.DeepCopy()
 	pool.Status.Grants.Intents = nil
-	if err := r.Client.Status().Update(ctx, pool); err != nil {
+	if err := r.writePool(ctx, pool); err != nil {
 		return fmt.Errorf("clearing intents off the pool: %w", err)
 	}
-	b.pool = pool
+	b.pool, b.tidyAt = pool, time.Time{}
 	b.recorded = map[types.UID]struct{}{}
 	return nil
 }

@@ -22,13 +22,15 @@ import (
 const notApplicable = "N/A"
 
 // poolStatus is what the pool should show, the grant log aside.
-func poolStatus(pool *licensing.LicensePool, table seating.Table, rules seating.Rules, now time.Time) *licensing.LicensePoolStatus {
+func (r *LicensePoolReconciler) poolStatus(b *book, table seating.Table, now time.Time) *licensing.LicensePoolStatus {
+	pool := b.pool
 	status := pool.Status.DeepCopy()
 	status.ObservedGeneration = pool.Generation
 	status.Model = modelOf(table)
 	status.Named, status.Concurrent = seatCounts(table.Named), seatCounts(table.Concurrent)
 	status.Table = &licensing.SeatTable{Named: seatCells(table.Named), Concurrent: seatCells(table.Concurrent)}
-	for _, c := range []metav1.Condition{readyCondition(), seatsAvailableCondition(table), inForceCondition(rules, now)} {
+	status.ExpiryHold = expiryHold(b.brake)
+	for _, c := range []metav1.Condition{readyCondition(), seatsAvailableCondition(table), inForceCondition(b.ledger.Rules(), now), expiryHeldCondition(b.brake, r.LongestHold)} {
 		c.ObservedGeneration = pool.Generation
 		c.LastTransitionTime = metav1.NewTime(now)
 		meta.SetStatusCondition(&status.Conditions, c)
@@ -110,11 +112,15 @@ func inForceCondition(rules seating.Rules, now time.Time) metav1.Condition {
 func (r *LicensePoolReconciler) announcePool(before, after *licensing.LicensePool) {
 	for _, c := range after.Status.Conditions {
 		was := meta.FindStatusCondition(before.Status.Conditions, c.Type)
-		if c.Type == licensing.ConditionReady || (was == nil && c.Status == metav1.ConditionTrue) || (was != nil && was.Reason == c.Reason) {
+		good := metav1.ConditionTrue
+		if c.Type == licensing.ConditionExpiryHeld {
+			good = metav1.ConditionFalse
+		}
+		if c.Type == licensing.ConditionReady || (was == nil && c.Status == good) || (was != nil && was.Reason == c.Reason) {
 			continue
 		}
 		kind := corev1.EventTypeNormal
-		if c.Status != metav1.ConditionTrue {
+		if c.Status != good {
 			kind = corev1.EventTypeWarning
 		}
 		r.Recorder.Eventf(after, nil, kind, c.Reason, "CountSeats", "%s", c.Message)

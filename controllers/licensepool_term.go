@@ -26,23 +26,26 @@ const listPage = 2000
 // granting. All of that counts as taken.
 func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	pool := &licensing.LicensePool{}
-	if err := r.Live.Get(ctx, b.key, pool); err != nil {
-		return client.IgnoreNotFound(err)
+	if err := r.Live.Get(ctx, b.key, pool); apierrors.IsNotFound(err) {
+		return errFenced
+	} else if err != nil {
+		return fmt.Errorf("reading the pool: %w", err)
 	}
 	term := rand.Text()
 	if pool.Status.Grants == nil {
 		pool.Status.Grants = &licensing.GrantLog{}
 	}
 	pool.Status.Grants.Term = term
-	if err := r.Client.Status().Update(ctx, pool); err != nil {
+	if err := r.writePool(ctx, pool); err != nil {
 		return fmt.Errorf("taking the term: %w", err)
 	}
 
-	sessions, sessionsListed, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.UserSessionList{}, sessionsOf, b.key.Name)
+	ofPool := client.MatchingFields{"spec.poolRef.name": b.key.Name}
+	sessions, sessionsListed, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.UserSessionList{}, sessionsOf, ofPool)
 	if err != nil {
 		return fmt.Errorf("listing the pool's sessions: %w", err)
 	}
-	accounts, accountsListed, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.LicenseAccountList{}, accountsOf, b.key.Name)
+	accounts, accountsListed, err := listAll(ctx, r.Live, b.key.Namespace, &licensing.LicenseAccountList{}, accountsOf, ofPool)
 	if err != nil {
 		return fmt.Errorf("listing the pool's accounts: %w", err)
 	}
@@ -54,6 +57,12 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 		b.todo[intent.UID] = intent
 	}
 	b.sessionsListed, b.accountsListed = "", ""
+	b.found = map[types.UID]struct{}{}
+	for _, s := range sessions {
+		if s.Status.State == licensing.SessionActive {
+			b.found[s.UID] = struct{}{}
+		}
+	}
 	present := map[types.UID]bool{}
 	for _, s := range sessions {
 		present[s.UID] = true
@@ -75,22 +84,22 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	for _, intent := range pool.Status.Grants.Intents {
 		b.recorded[intent.UID] = struct{}{}
 	}
-	if b.fenced = pool.Status.Grants.SessionsFenced; !b.fenced {
+	if !pool.Status.Grants.SessionsFenced {
 		if err := r.fence(ctx, b); err != nil {
 			return err
 		}
-		b.fenced = true
 	}
-	b.term = term
+	b.term, b.brake = term, brakeOf(pool)
+	b.adopted = r.Clock.Now().Truncate(time.Second) // records keep whole seconds
 	log.FromContext(ctx).Info("Took the pool's term", "sessions", len(sessions), "accounts", len(accounts), "openIntents", len(b.todo))
 	return nil
 }
 
-// listAll lists, page by page, the objects of one pool and the revision they were listed at.
-func listAll[L client.ObjectList, T any](ctx context.Context, from client.Reader, namespace string, list L, items func(L) []T, pool string) ([]*T, string, error) {
+// listAll lists, page by page, the objects that have these fields, and the revision they were listed at.
+func listAll[L client.ObjectList, T any](ctx context.Context, from client.Reader, namespace string, list L, items func(L) []T, fields client.MatchingFields) ([]*T, string, error) {
 	var all []*T
 	for {
-		err := from.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{"spec.poolRef.name": pool},
+		err := from.List(ctx, list, client.InNamespace(namespace), fields,
 			client.Limit(listPage), client.Continue(list.GetContinue()))
 		if err != nil {
 			return nil, "", err
@@ -178,6 +187,10 @@ func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
 	return r.each(ctx, b, late, func(ctx context.Context, obj client.Object) (client.Object, error) {
 		for {
 			fenced, err := r.stamp(ctx, obj, b.pool.UID)
+			if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) {
+				log.FromContext(ctx).Error(err, "Left out of the pool until it is changed", "object", obj.GetName())
+				return nil, errGone // it alone gets no seat; the others must not wait for it
+			}
 			if !apierrors.IsConflict(err) {
 				return fenced, err
 			}

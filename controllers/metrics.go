@@ -18,6 +18,14 @@ var (
 		Name: "seatkeeper_sessions_denied_total",
 		Help: "Sessions denied a seat, by the reason of their Granted condition.",
 	}, []string{"namespace", "pool", "reason"})
+	sessionsEnded = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "seatkeeper_sessions_ended_total",
+		Help: "Sessions that ended, by termination action.",
+	}, []string{"namespace", "pool", "action"})
+	expiryHeld = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "seatkeeper_pool_expiry_held",
+		Help: "1 while no session of the pool ends for a missing client, since most fell silent at once; else 0.",
+	}, []string{"namespace", "pool"})
 	poolWrites = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "seatkeeper_pool_writes_total",
 		Help: "Writes of a pool's status; one serves many logins.",
@@ -25,13 +33,14 @@ var (
 )
 
 func init() {
-	metrics.Registry.MustRegister(sessionsGranted, sessionsDenied, poolWrites)
+	metrics.Registry.MustRegister(sessionsGranted, sessionsDenied, sessionsEnded, expiryHeld, poolWrites)
 }
 
 // dropPoolMetrics removes the series of a pool that is gone.
 func dropPoolMetrics(key types.NamespacedName) {
 	labels := prometheus.Labels{"namespace": key.Namespace, "pool": key.Name}
-	for _, vec := range []*prometheus.CounterVec{sessionsGranted, sessionsDenied, poolWrites} {
+	for _, vec := range []*prometheus.CounterVec{sessionsGranted, sessionsDenied, sessionsEnded, poolWrites} {
 		vec.DeletePartialMatch(labels)
 	}
+	expiryHeld.DeletePartialMatch(labels)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // grantSession makes a session Active, as its intent says.
-func (r *LicensePoolReconciler) grantSession(ctx context.Context, s *licensing.UserSession, intent licensing.GrantIntent, now time.Time) (client.Object, error) {
+func (r *LicensePoolReconciler) grantSession(ctx context.Context, s *licensing.UserSession, intent licensing.GrantIntent, rules seating.Rules, now time.Time) (client.Object, error) {
 	grant := seating.Grant{Session: string(s.UID), Seat: seating.Seat(intent.Seat), Connection: intent.Connection}
 	written, err := r.patchSession(ctx, s, func(s *licensing.UserSession) {
 		setGranted(s, metav1.ConditionTrue, string(grant.Reason()), grant.Message(), now)
@@ -29,6 +29,7 @@ func (r *LicensePoolReconciler) grantSession(ctx context.Context, s *licensing.U
 		status.TerminationAction = licensing.NotTerminated
 		status.SessionAttributeCount = new(int32(len(s.Spec.SessionAttributes))) //nolint:gosec // the schema allows 64
 		status.WaitUntilTime = nil
+		setTimeout(s, rules.Outlook(sessionFacts(s), now))
 	})
 	if err != nil {
 		return nil, err

@@ -211,7 +211,7 @@ func (w *world) manager() *manager {
 			return m.call("patch", obj, func() error { return c.SubResource(sub).Patch(ctx, obj, patch, opts...) })
 		},
 	})
-	m.r = &LicensePoolReconciler{Client: faulty, Live: faulty, Recorder: events.NewFakeRecorder(1000), Clock: w.clock, inbox: newInbox(), books: map[types.NamespacedName]*book{}}
+	m.r = &LicensePoolReconciler{Client: faulty, Live: faulty, Recorder: events.NewFakeRecorder(1000), Clock: w.clock, LongestHold: 15 * time.Minute, PoolRemovalGrace: 5 * time.Minute, inbox: newInbox(), books: map[types.NamespacedName]*book{}}
 	return m
 }
 

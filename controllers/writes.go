@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,6 +17,9 @@ import (
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
+
+// errGone says that the object was deleted by the write.
+var errGone = errors.New("deleted")
 
 // each writes many sessions and accounts at once and takes the outcomes into the book. Objects that have gone are dropped; one that fails does not keep
 // the others from being written.
@@ -37,14 +41,24 @@ func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []cli
 	now := r.Clock.Now()
 	for i, obj := range objects {
 		switch {
-		case apierrors.IsNotFound(errs[i]):
+		case apierrors.IsNotFound(errs[i]), errors.Is(errs[i], errGone):
 			b.drop(obj)
 			errs[i] = nil
 		case errs[i] == nil:
 			b.take(written[i], now)
 		}
 	}
-	return errors.Join(errs...)
+	return summary(errs)
+}
+
+// summary joins the first few errors: an outage fails all writes alike.
+func summary(errs []error) error {
+	const few = 3
+	failed := slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(failed) <= few {
+		return errors.Join(failed...)
+	}
+	return errors.Join(append(failed[:few:few], fmt.Errorf("and %d more", len(failed)-few))...)
 }
 
 // unlessChanged turns a conflict into no error and no change: the newer object is on its way by watch and will be decided on anew.

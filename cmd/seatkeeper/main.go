@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,8 @@ type options struct {
 	probeAddress         string
 	namespaces           string
 	qps                  float64
+	longestHold          time.Duration
+	poolRemovalGrace     time.Duration
 	showVersion          bool
 	zap                  zap.Options
 }
@@ -70,6 +73,8 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", "0", "The address that /healthz and /readyz are served at, as :8081; 0: none.")
 	flags.StringVar(&o.namespaces, "namespaces", "", "Comma-separated namespaces to serve; default: all.")
 	flags.Float64Var(&o.qps, "kube-api-qps", 1000, "Requests a second to the API server at the most, twice that in a burst.")
+	flags.DurationVar(&o.longestHold, "longest-expiry-hold", 15*time.Minute, "How long sessions of missing clients are held at the most when most of a pool's clients fall silent at once.")
+	flags.DurationVar(&o.poolRemovalGrace, "pool-removal-grace", 5*time.Minute, "How long sessions stay on after their pool was deleted: it may be applied again.")
 	flags.BoolVar(&o.showVersion, "version", false, "Print the version and exit.")
 	o.zap.BindFlags(flags)
 }
@@ -80,6 +85,9 @@ func (o *options) run() error {
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.zap)))
 	if o.qps <= 0 {
 		return errors.New("--kube-api-qps must be greater than 0")
+	}
+	if o.namespaces != "" && slices.Contains(strings.Split(o.namespaces, ","), "") {
+		return errors.New("--namespaces must be names separated by single commas; leave it out to serve all namespaces")
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
@@ -97,6 +105,9 @@ func (o *options) run() error {
 		Live:     manager.GetAPIReader(),
 		Recorder: manager.GetEventRecorder(fieldManager),
 		Clock:    clock.RealClock{},
+
+		LongestHold:      o.longestHold,
+		PoolRemovalGrace: o.poolRemovalGrace,
 	}
 	if err := pools.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("setting up the pools' controller: %w", err)
@@ -136,7 +147,7 @@ func (o *options) managerOptions() ctrl.Options {
 	if o.namespaces != "" {
 		options.Cache.DefaultNamespaces = map[string]cache.Config{}
 		for name := range strings.SplitSeq(o.namespaces, ",") {
-			options.Cache.DefaultNamespaces[strings.TrimSpace(name)] = cache.Config{}
+			options.Cache.DefaultNamespaces[name] = cache.Config{}
 		}
 	}
 	return options

@@ -23,15 +23,16 @@ type operator struct {
 }
 
 // startOperator starts the operator with its own service account's permissions.
-func startOperator() *operator {
+func startOperator(args ...string) *operator {
 	GinkgoHelper()
 	free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	probes := free.Addr().String()
 	Expect(free.Close()).To(Succeed())
 	// The process outlives the node that starts it: it is ended by kill or stop, and with this one at the latest.
-	cmd := exec.CommandContext(context.Background(), filepath.Join(files, "seatkeeper"),
-		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes)
+	cmd := exec.CommandContext(context.Background(), filepath.Join(files, "seatkeeper"), append([]string{
+		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes,
+	}, args...)...)
 	cmd.Stdout, cmd.Stderr = GinkgoWriter, GinkgoWriter
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	Expect(cmd.Start()).To(Succeed())

@@ -1,0 +1,158 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// maxSweep bounds the ends, the outlooks and the cleared records of one reconcile, each: some 100 ms of writes, for which a login may have to wait.
+const maxSweep = 64
+
+// sweepPlan decides on the sessions whose turn has come.
+func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
+	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, Brake: b.brake, LongestBrake: r.LongestHold}
+	m.Until = b.adopted.Add(adoption(b.ledger.Rules()))
+	if b.pool != nil {
+		if t, err := time.Parse(time.RFC3339, b.pool.Annotations[licensing.AnnotationReleaseExpiry]); err == nil {
+			m.Release = t
+		}
+	}
+	return b.ledger.Sweep(m)
+}
+
+// adoption is how long a new allocator lets the clients of the sessions that it found be heard before it ends any for silence or idleness: two heartbeats, and
+// what it takes to write what was heard.
+func adoption(rules seating.Rules) time.Duration {
+	return 2*rules.Lifetimes.Heartbeat + 5*time.Second
+}
+
+// sweep ends the sessions that are due, brings records up to date and clears old ones. Only the holder of the term calls it, so that one manager at a time
+// convicts the silent.
+func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sweep, error) {
+	plan := r.sweepPlan(b)
+	b.brake = plan.Brake
+	return plan, r.carryOutSweep(ctx, b, plan)
+}
+
+func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan *seating.Sweep) error {
+	now := r.Clock.Now()
+	ends, shows, clear := map[types.UID]seating.End{}, map[types.UID]seating.Outlook{}, map[types.UID]bool{}
+	var objects []client.Object
+	add := func(id string) types.UID {
+		uid := types.UID(id)
+		if s, ok := b.sessions[uid]; ok {
+			objects = append(objects, s)
+		}
+		return uid
+	}
+	for _, e := range plan.Ends {
+		ends[add(e.Session)] = e
+	}
+	for _, s := range plan.Shows {
+		shows[add(s.Session)] = s.Outlook
+	}
+	for _, id := range plan.Clear {
+		clear[add(id)] = true
+	}
+	return r.each(ctx, b, objects, func(ctx context.Context, obj client.Object) (client.Object, error) {
+		s := obj.(*licensing.UserSession)
+		if clear[s.UID] {
+			return r.clearRecord(ctx, s)
+		}
+		var written client.Object
+		var err error
+		if e, ends := ends[s.UID]; ends {
+			written, err = r.endSession(ctx, b, s, e, now)
+		} else {
+			written, err = r.showOutlook(ctx, s, shows[s.UID], now)
+		}
+		return unlessChanged(obj, written, err)
+	})
+}
+
+// expiryHold is what the pool's status says of the brake.
+func expiryHold(b seating.Brake) *licensing.ExpiryHold {
+	if b.Since.IsZero() {
+		return nil
+	}
+	h := &licensing.ExpiryHold{SinceTime: new(metav1.NewTime(b.Since.Truncate(time.Second)))}
+	if !b.Released.IsZero() {
+		h.ReleasedTime = new(metav1.NewTime(b.Released.Truncate(time.Second)))
+	}
+	return h
+}
+
+// brakeOf is the brake as the pool's status says.
+func brakeOf(pool *licensing.LicensePool) seating.Brake {
+	h := pool.Status.ExpiryHold
+	if h == nil {
+		return seating.Brake{}
+	}
+	return seating.Brake{Since: timeOf(h.SinceTime), Released: timeOf(h.ReleasedTime)}
+}
+
+func expiryHeldCondition(b seating.Brake, longest time.Duration) metav1.Condition {
+	c := metav1.Condition{Type: licensing.ConditionExpiryHeld, Status: metav1.ConditionFalse, Reason: licensing.ReasonClientsHeard,
+		Message: "Sessions end as they are due."}
+	switch {
+	case b.On():
+		c.Status, c.Reason = metav1.ConditionTrue, licensing.ReasonClientsSilent
+		c.Message = "Most clients fell silent at once, so no session ends for a missing client until they are heard again, at the latest at " +
+			b.Since.Add(longest).UTC().Format(time.RFC3339) + ". To release it now, annotate the pool with " + licensing.AnnotationReleaseExpiry + "=<the time>."
+	case !b.Released.IsZero():
+		c.Reason = licensing.ReasonReleased
+		c.Message = "Sessions end as they are due again, since " + b.Released.UTC().Format(time.RFC3339) + "."
+	}
+	return c
+}
+
+// sendOff tells of live sessions that were deleted: that is how an administrator ends them (C8).
+func (r *LicensePoolReconciler) sendOff(b *book) {
+	for _, s := range b.departed {
+		r.announceEnd(b, s, seating.End{Session: string(s.UID), Action: seating.RequestedByAdministrator, Message: "An administrator deleted it."})
+	}
+	b.departed = nil
+	held := 0.0
+	if b.brake.On() {
+		held = 1
+	}
+	expiryHeld.WithLabelValues(b.key.Namespace, b.key.Name).Set(held)
+}
+
+// endOfPool ends the sessions of a pool that has been gone for longer than the grace period, and says when to look again.
+func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Duration, error) {
+	now := r.Clock.Now()
+	if b.goneSince.IsZero() {
+		b.goneSince = now
+	}
+	if wait := b.goneSince.Add(r.PoolRemovalGrace).Sub(now); wait > 0 {
+		return wait, nil
+	}
+	plan := r.sweepPlan(b) // of its rules none is left but the retention of records
+	plan.Ends, plan.Shows = nil, nil
+	more := time.Duration(0)
+	for uid, s := range b.sessions {
+		if s.Status.State != licensing.SessionActive {
+			continue
+		}
+		if len(plan.Ends) == maxSweep {
+			more = time.Millisecond
+			break
+		}
+		plan.Ends = append(plan.Ends, seating.End{Session: string(uid), Action: seating.TerminatedBySystem, Message: "Its pool was removed."})
+	}
+	if !plan.Next.IsZero() && more == 0 {
+		more = max(time.Millisecond, plan.Next.Sub(now))
+	}
+	return more, r.carryOutSweep(ctx, b, plan)
+}

@@ -1,0 +1,87 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// endSession ends a session and keeps its record. Who recorded activity since the session was looked at wins: the write conflicts and all is decided anew.
+func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *licensing.UserSession, e seating.End, now time.Time) (client.Object, error) {
+	written, err := r.patchSession(ctx, s, func(s *licensing.UserSession) {
+		setGranted(s, metav1.ConditionFalse, licensing.ReasonTerminated, e.Message, now)
+		meta.RemoveStatusCondition(&s.Status.Conditions, licensing.ConditionPrompt)
+		status := &s.Status
+		status.State = licensing.SessionTerminated
+		status.TerminatedTime = new(metav1.NewTime(now))
+		status.TerminationAction = licensing.TerminationAction(e.Action)
+		status.KeepAlive = new(false)
+		status.WaitUntilTime = nil
+		if logon, last := timeOf(status.LogonTime), timeOf(status.LastActivityTime); last.After(logon) {
+			status.DurationSeconds = new(int64(last.Sub(logon) / time.Second))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.announceEnd(b, s, e)
+	return written, nil
+}
+
+// announceEnd tells of an end by an Event on the session that names its pool, and by a metric (invariant 6).
+func (r *LicensePoolReconciler) announceEnd(b *book, s *licensing.UserSession, e seating.End) {
+	var pool runtime.Object
+	if b.pool != nil {
+		pool = b.pool
+	}
+	r.Recorder.Eventf(s, pool, corev1.EventTypeNormal, string(e.Action), "EndSession", "The session of %s in pool %s ended. %s",
+		s.Spec.UserName, s.Spec.PoolRef.Name, e.Message)
+	sessionsEnded.WithLabelValues(s.Namespace, s.Spec.PoolRef.Name, string(e.Action)).Inc()
+}
+
+// showOutlook writes to a session's record what it may expect: until when it is kept alive, whether its user should be asked, when it times out.
+func (r *LicensePoolReconciler) showOutlook(ctx context.Context, s *licensing.UserSession, o seating.Outlook, now time.Time) (client.Object, error) {
+	return r.patchSession(ctx, s, func(s *licensing.UserSession) {
+		s.Status.KeepAlive = new(o.KeepAlive)
+		setTimeout(s, o)
+		prompted := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionPrompt)
+		if !o.Prompt && prompted == nil {
+			return
+		}
+		c := metav1.Condition{Type: licensing.ConditionPrompt, Status: metav1.ConditionFalse, Reason: licensing.ReasonActive,
+			Message: "The user did something since.", ObservedGeneration: s.Generation, LastTransitionTime: metav1.NewTime(now)}
+		if o.Prompt {
+			c.Status, c.Reason = metav1.ConditionTrue, licensing.ReasonIdle
+			c.Message = fmt.Sprintf("The session ends at %s unless its user does something.", o.Timeout.UTC().Format(time.RFC3339))
+		}
+		meta.SetStatusCondition(&s.Status.Conditions, c)
+	})
+}
+
+func setTimeout(s *licensing.UserSession, o seating.Outlook) {
+	s.Status.TimeoutTime = nil
+	if !o.Timeout.IsZero() {
+		s.Status.TimeoutTime = new(metav1.NewTime(o.Timeout))
+	}
+}
+
+// clearRecord deletes the record of a session that ended long enough ago, unless somebody wrote it since.
+func (r *LicensePoolReconciler) clearRecord(ctx context.Context, s *licensing.UserSession) (client.Object, error) {
+	err := r.Client.Delete(ctx, s, client.Preconditions{UID: &s.UID, ResourceVersion: &s.ResourceVersion})
+	if err != nil {
+		return unlessChanged(s, nil, err)
+	}
+	return nil, errGone
+}
