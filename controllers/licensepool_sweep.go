@@ -23,7 +23,7 @@ func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
 	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, Brake: b.brake, LongestBrake: r.LongestHold}
 	m.Until = b.adopted.Add(adoption(b.ledger.Rules()))
 	if b.pool != nil {
-		if t, err := time.Parse(time.RFC3339, b.pool.Annotations[licensing.AnnotationReleaseExpiry]); err == nil {
+		if t, err := time.Parse(time.RFC3339, b.pool.Annotations[licensing.AnnotationReleaseExpiry]); err == nil && !t.After(m.Now) {
 			m.Release = t
 		}
 	}

@@ -33,9 +33,10 @@ type Brake struct {
 // On says whether the brake holds.
 func (b Brake) On() bool { return !b.Since.IsZero() && b.Released.IsZero() }
 
-// silent says whether a client that used to be heard is missing: it has let two heartbeats go by.
+// silent says whether a client that used to be heard is missing: its heartbeat is late by a quarter of the interval. That early, since sessions may be lost after as little
+// as two intervals: when the first of many that stopped at once is, the others must be seen to be missing too.
 func (r Rules) silent(s *Session, now time.Time) bool {
-	return !s.Life.LastHeartbeat.IsZero() && now.Sub(s.Life.LastHeartbeat) > 2*r.Lifetimes.Heartbeat
+	return !s.Life.LastHeartbeat.IsZero() && now.Sub(s.Life.LastHeartbeat) > r.Lifetimes.Heartbeat*5/4
 }
 
 // massSilence says whether most of the pool's clients fell silent within one heartbeat interval, and when the last of those was heard. Its cost is that of looking at every

@@ -92,6 +92,16 @@ func TestTheBrakeHoldsWhenMostClientsFallSilentAtOnce(t *testing.T) {
 	n.leaves("here", 10, true)
 }
 
+// Sessions may be lost after as little as two intervals. Clients beat at different moments, so of those that stop at once the first is lost an interval before the last.
+func TestTheBrakeSeesAnOutageAtItsFirstLoss(t *testing.T) {
+	p := office().lost(time.Minute) // with a heartbeat every half minute
+	n := p.keeps(t, clients(40, "gone", func(i int, l login) login { return l.heard(time.Duration(i) * 750 * time.Millisecond) })...)
+	n.puts(clients(10, "here", func(_ int, l login) login { return l.heard(0) })...)
+	n.goesOn(2 * minute)
+	n.leaves("gone", 40, true)
+	n.leaves("here", 10, true)
+}
+
 // The brake acts on missing clients only: not on those that beat and do nothing, on those that never beat, on ends that were asked for, or on lifetimes.
 func TestTheBrakeHoldsNobodyElse(t *testing.T) {
 	n := outage(t, office().idle(5*minute).lost(10*minute).lifetime(12*hour))

@@ -296,15 +296,25 @@ func (d *deciding) taken() int { return d.live[Concurrent] + d.more[Concurrent] 
 // keepsRoom says whether a login has a seat once others of its user's sessions have ended for it, and keeps it for the login: nobody is displaced for a login that is then
 // denied. It joins a connection that lives on without them, or there is a seat for it after those who wait.
 func (d *deciding) keepsRoom(s Session, without []Session) bool {
-	freed, left := 0, map[connection]int{}
-	joins, lives := d.connection(d.rules.shareKey(&s, Concurrent))
+	key := d.rules.shareKey(&s, Concurrent)
+	freed, left, said := 0, map[connection]int{}, map[string]int{}
 	for _, old := range without {
 		c := connection{id: old.Connection, seat: old.Seat}
-		left[c]++
-		if old.Seat == Concurrent && d.connections[c] == left[c] {
-			freed++
-			lives = lives && c.id != joins
+		if left[c]++; old.Seat != Concurrent {
+			continue
 		}
+		if d.connections[c] == left[c] {
+			freed++
+		}
+		if d.rules.shareKey(&old, Concurrent) == key {
+			said[c.id]++
+		}
+	}
+	// What it joins is what the others of its key are in; after a change of the sharing rules not all who share a seat are.
+	reclaimed := connection{id: d.open[key], seat: Concurrent}
+	lives := d.connections[reclaimed] > left[reclaimed]
+	for id, members := range d.shares[key] {
+		lives = lives || members > said[id]
 	}
 	if lives {
 		return true

@@ -256,6 +256,14 @@ func TestNobodyIsDisplacedInVain(t *testing.T) {
 			t.Errorf("ended: %v", f.ended)
 		}
 	})
+	t.Run("the seat that is joined lives on, and with a change of the sharing rules is not joined any more", func(t *testing.T) {
+		f := office().perUser(2, true).concurrent(1).greets(t)
+		f.comes(by("ann"))
+		f.comes(by("ann").on("phone")).got(seating.SeatShared)
+		f.SetRules(full.concurrent(1).Rules)
+		f.comes(by("ann")).got(seating.SeatsExhausted)
+		f.displaced()
+	})
 	t.Run("there are more on than seats, since seats were taken away", func(t *testing.T) {
 		f := full.concurrent(3).greets(t)
 		f.comes(by("ann"))
