@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -46,12 +47,24 @@ type book struct {
 	found   map[types.UID]struct{}
 	// brake is what holds the end of missing clients' sessions.
 	brake seating.Brake
-	// departed are live sessions that were seen deleted and not told of yet.
-	departed []*licensing.UserSession
+	// departed are ends that this manager did not write, or cannot say whether it did, and that are not told of yet.
+	departed []departure
+	// unsure are the ends whose write failed without saying whether it was applied, by uid.
+	unsure sync.Map
+	// retryAt is when to look again after a write that somebody else's overtook, or that was refused; zero: there was none.
+	retryAt time.Time
+	// moreDue: a sweep left sessions that are due for the next, so that seats are about to come free.
+	moreDue bool
 	// goneSince is when the pool was first seen missing.
 	goneSince time.Time
 	// tidyAt is when carried-out intents are cleared off the pool, should nothing else write it before.
 	tidyAt time.Time
+}
+
+// departure is a session that has ended, and how.
+type departure struct {
+	session *licensing.UserSession
+	end     seating.End
 }
 
 func newBook(key types.NamespacedName) *book {
@@ -117,6 +130,10 @@ func (b *book) putSession(s *licensing.UserSession, now time.Time) {
 // takeSession takes in a session that is known to be the newest.
 func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 	facts := sessionFacts(s)
+	if e, ok := b.unsure.Load(s.UID); ok && s.Status.State == licensing.SessionTerminated {
+		b.unsure.Delete(s.UID)
+		b.departed = append(b.departed, departure{s, e.(seating.End)})
+	}
 	if facts.State != seating.Pending || takenOver(s, b.pool) {
 		delete(b.todo, s.UID)
 	}
@@ -135,6 +152,11 @@ func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 
 // dropSession forgets a session that no longer exists.
 func (b *book) dropSession(uid types.UID) {
+	// A live session that is deleted is ended by who deletes it (C8).
+	if s, ok := b.sessions[uid]; ok && s.Status.State == licensing.SessionActive {
+		b.departed = append(b.departed, departure{s, seating.End{Session: string(uid), Action: seating.RequestedByAdministrator, Message: deletedMessage}})
+	}
+	b.unsure.Delete(uid)
 	delete(b.sessions, uid)
 	delete(b.todo, uid)
 	delete(b.firstSeen, uid)
@@ -227,8 +249,8 @@ func (b *book) noteDue() {
 func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
 	for _, l := range letters {
 		if l.gone {
-			if s, ok := b.sessions[l.object.GetUID()]; ok && s.Status.State == licensing.SessionActive {
-				b.departed = append(b.departed, s)
+			if last, ok := l.object.(*licensing.UserSession); ok && b.sessions[last.UID] != nil {
+				b.sessions[last.UID] = last // it may have ended otherwise before it was deleted
 			}
 			b.drop(l.object)
 			continue

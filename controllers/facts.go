@@ -15,6 +15,9 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
+// deletedMessage is why a session ended that was deleted while it was on; one that somebody's finalizer keeps is ended all the same.
+const deletedMessage = "An administrator deleted it."
+
 // defaultRetention is how long records stay whose pool is gone; the same as a pool's default.
 const defaultRetention = time.Hour
 
@@ -157,6 +160,9 @@ func lifeOf(s *licensing.UserSession) seating.Life {
 			licensing.RequesterSystem:        seating.TerminatedBySystem,
 		}[t.RequestedBy]
 		life.Termination = &seating.Termination{Action: action, Message: t.Message}
+	}
+	if life.Termination == nil && !s.DeletionTimestamp.IsZero() {
+		life.Termination = &seating.Termination{Action: seating.RequestedByAdministrator, Message: deletedMessage}
 	}
 	return life
 }

@@ -25,7 +25,7 @@ const listAllFrom = 16
 
 // foldUpTo is how many accounts a pool may have for all of them to be looked through for another spelling of a user's name. Above it only the same spelling is looked for:
 // one of a moment ago in another spelling is then seen a moment later.
-const foldUpTo = 2000
+const foldUpTo = 500
 
 // confirmAccounts looks live at the accounts of users who are about to be enrolled, or denied for want of an account that lets them in: the watch may not have
 // shown yet what an administrator wrote a moment ago, and neither can be undone. Users who are still unknown are enrolled. It says whether

@@ -69,7 +69,7 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 				written, err = r.queueSession(ctx, o, waits[o.UID], now)
 			}
 		}
-		return unlessChanged(obj, written, err)
+		return unlessChanged(written, err)
 	})
 }
 
@@ -106,7 +106,7 @@ func (r *LicensePoolReconciler) tellPoolMissing(ctx context.Context, b *book) er
 					Message: "The pool " + a.Spec.PoolRef.Name + " does not exist in this namespace."}, now)
 			})
 		}
-		return unlessChanged(obj, written, err)
+		return unlessChanged(written, err)
 	})
 }
 

@@ -91,6 +91,7 @@ func (r *LicensePoolReconciler) book(key types.NamespacedName) *book {
 	b, ok := r.books[key]
 	if !ok {
 		b = newBook(key)
+		b.adopted = r.Clock.Now().Truncate(time.Second) // records keep whole seconds
 		r.books[key] = b
 	}
 	return b
@@ -112,11 +113,13 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		return ctrl.Result{}, err
 	}
 	b.deliver(r.inbox.take(req.NamespacedName), now)
-	r.sendOff(b)
 	if b.pool == nil {
+		b.brake = seating.Brake{}
+		r.sendOff(b)
 		return r.awaitPool(ctx, b)
 	}
-	b.goneSince = time.Time{}
+	r.sendOff(b)
+	b.goneSince, b.retryAt = time.Time{}, time.Time{}
 
 	if b.term == "" {
 		work, since, plan, sweep := r.undone(b, now)
@@ -130,14 +133,12 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 			return r.afterConflict(b, err)
 		}
 	}
-	swept, err := r.sweep(ctx, b)
-	if err != nil {
+	swept, late := r.sweep(ctx, b)
+	plan, err := r.allocate(ctx, b) // whatever became of those who are to go, others wait to come
+	if err = errors.Join(late, err); err != nil {
 		return r.afterConflict(b, err)
 	}
-	plan, err := r.allocate(ctx, b)
-	if err != nil {
-		return r.afterConflict(b, err)
-	}
+	r.sendOff(b)
 	return r.lookAgain(b, plan, swept), nil
 }
 
@@ -177,6 +178,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	b.putPool(pool)
 	switch {
 	case b.term == "":
+		b.brake = brakeOf(pool)
 		return nil
 	case replaced:
 		b.loseTerm(r.Clock.Now())
@@ -227,7 +229,7 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, since
 func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan, sweep *seating.Sweep) ctrl.Result {
 	now := r.Clock.Now()
 	var next time.Time
-	for _, t := range []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt} {
+	for _, t := range []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt, b.retryAt} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -45,6 +45,9 @@ func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seati
 	confirmed := map[string]bool{}
 	for range maxTries {
 		plan := b.ledger.Decide(r.Clock.Now(), max(0, min(maxIntents, maxOpenIntents-len(b.todo))))
+		if b.moreDue {
+			plan.SpareWhileDue(r.Clock.Now())
+		}
 		changed, err := r.confirmAccounts(ctx, b, plan, confirmed)
 		if err != nil {
 			return nil, err

@@ -16,7 +16,7 @@ import (
 )
 
 // maxSweep bounds the ends, the outlooks and the cleared records of one reconcile, each: some 100 ms of writes, for which a login may have to wait.
-const maxSweep = 64
+const maxSweep = 32
 
 // sweepPlan decides on the sessions whose turn has come.
 func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
@@ -41,7 +41,9 @@ func adoption(rules seating.Rules) time.Duration {
 func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sweep, error) {
 	plan := r.sweepPlan(b)
 	b.brake = plan.Brake
-	return plan, r.carryOutSweep(ctx, b, plan)
+	err := r.carryOutSweep(ctx, b, plan)
+	b.moreDue = len(plan.Ends) == maxSweep || !b.retryAt.IsZero() || err != nil
+	return plan, err
 }
 
 func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan *seating.Sweep) error {
@@ -76,7 +78,7 @@ func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan
 		} else {
 			written, err = r.showOutlook(ctx, s, shows[s.UID], now)
 		}
-		return unlessChanged(obj, written, err)
+		return unlessChanged(written, err)
 	})
 }
 
@@ -116,10 +118,12 @@ func expiryHeldCondition(b seating.Brake, longest time.Duration) metav1.Conditio
 	return c
 }
 
-// sendOff tells of live sessions that were deleted: that is how an administrator ends them (C8).
+// sendOff tells of ends that this manager did not write itself. Of two managers the one without the term leaves it to the other.
 func (r *LicensePoolReconciler) sendOff(b *book) {
-	for _, s := range b.departed {
-		r.announceEnd(b, s, seating.End{Session: string(s.UID), Action: seating.RequestedByAdministrator, Message: "An administrator deleted it."})
+	for _, d := range b.departed {
+		if b.term != "" || b.rivalry.losses == 0 {
+			r.announceEnd(b, d.session, d.end)
+		}
 	}
 	b.departed = nil
 	held := 0.0
@@ -134,6 +138,17 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	now := r.Clock.Now()
 	if b.goneSince.IsZero() {
 		b.goneSince = now
+	}
+	asked := &seating.Sweep{}
+	for uid, s := range b.sessions {
+		if facts := sessionFacts(s); facts.Life.Termination != nil && facts.State != seating.Ended && len(asked.Ends) < maxSweep {
+			e := b.ledger.Rules().Asked(facts)
+			e.Session = string(uid)
+			asked.Ends = append(asked.Ends, e)
+		}
+	}
+	if err := r.carryOutSweep(ctx, b, asked); err != nil {
+		return 0, err
 	}
 	if wait := b.goneSince.Add(r.PoolRemovalGrace).Sub(now); wait > 0 {
 		return wait, nil

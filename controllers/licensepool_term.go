@@ -51,6 +51,15 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	}
 
 	seen := b.firstSeen
+	listed := map[types.UID]bool{}
+	for _, s := range sessions {
+		listed[s.UID] = true
+	}
+	for uid := range b.sessions {
+		if !listed[uid] {
+			b.dropSession(uid) // deleted, though the watch has not told so yet
+		}
+	}
 	b.pool = pool
 	b.clear()
 	for _, intent := range pool.Status.Grants.Intents {
@@ -90,7 +99,9 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 		}
 	}
 	b.term, b.brake = term, brakeOf(pool)
-	b.adopted = r.Clock.Now().Truncate(time.Second) // records keep whole seconds
+	if b.rivalry.lastLoss.After(b.adopted) { // another manager had the pool meanwhile
+		b.adopted = r.Clock.Now().Truncate(time.Second)
+	}
 	log.FromContext(ctx).Info("Took the pool's term", "sessions", len(sessions), "accounts", len(accounts), "openIntents", len(b.todo))
 	return nil
 }

@@ -7,8 +7,10 @@ import (
 	"context"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -34,8 +36,12 @@ func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *lice
 		}
 	})
 	if err != nil {
+		if !apierrors.IsConflict(err) {
+			b.unsure.Store(s.UID, e) // it may have been written: if so, it is told once the record is seen
+		}
 		return nil, err
 	}
+	b.unsure.Delete(s.UID)
 	r.announceEnd(b, s, e)
 	return written, nil
 }
@@ -46,9 +52,22 @@ func (r *LicensePoolReconciler) announceEnd(b *book, s *licensing.UserSession, e
 	if b.pool != nil {
 		pool = b.pool
 	}
-	r.Recorder.Eventf(s, pool, corev1.EventTypeNormal, string(e.Action), "EndSession", "The session of %s in pool %s ended. %s",
-		s.Spec.UserName, s.Spec.PoolRef.Name, e.Message)
+	note := fmt.Sprintf("The session of %s in pool %s ended. %s", s.Spec.UserName, s.Spec.PoolRef.Name, e.Message)
+	r.Recorder.Eventf(s, pool, corev1.EventTypeNormal, string(e.Action), "EndSession", "%s", cut(note, maxNote))
 	sessionsEnded.WithLabelValues(s.Namespace, s.Spec.PoolRef.Name, string(e.Action)).Inc()
+}
+
+// maxNote is the longest note that an Event may have, in bytes.
+const maxNote = 1024
+
+// cut cuts a text to so many bytes, not within a character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	for most -= len("…"); !utf8.RuneStart(text[most]); most-- {
+	}
+	return text[:most] + "…"
 }
 
 // showOutlook writes to a session's record what it may expect: until when it is kept alive, whether its user should be asked, when it times out.
@@ -81,7 +100,7 @@ func setTimeout(s *licensing.UserSession, o seating.Outlook) {
 func (r *LicensePoolReconciler) clearRecord(ctx context.Context, s *licensing.UserSession) (client.Object, error) {
 	err := r.Client.Delete(ctx, s, client.Preconditions{UID: &s.UID, ResourceVersion: &s.ResourceVersion})
 	if err != nil {
-		return unlessChanged(s, nil, err)
+		return unlessChanged(nil, err)
 	}
 	return nil, errGone
 }

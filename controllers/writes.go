@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
@@ -44,6 +46,15 @@ func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []cli
 		case apierrors.IsNotFound(errs[i]), errors.Is(errs[i], errGone):
 			b.drop(obj)
 			errs[i] = nil
+		case errors.Is(errs[i], errChanged):
+			b.retryAt = now.Add(soon)
+			errs[i] = nil
+		case apierrors.IsInvalid(errs[i]), apierrors.IsForbidden(errs[i]):
+			log.FromContext(ctx).Error(errs[i], "The API server refuses a write", "object", obj.GetName())
+			if b.retryAt.IsZero() {
+				b.retryAt = now.Add(later)
+			}
+			errs[i] = nil
 		case errs[i] == nil:
 			b.take(written[i], now)
 		}
@@ -61,10 +72,20 @@ func summary(errs []error) error {
 	return errors.Join(append(failed[:few:few], fmt.Errorf("and %d more", len(failed)-few))...)
 }
 
-// unlessChanged turns a conflict into no error and no change: the newer object is on its way by watch and will be decided on anew.
-func unlessChanged(obj, written client.Object, err error) (client.Object, error) {
+// errChanged says that somebody else wrote the object meanwhile. The newer one is on its way by watch, and it is decided on anew soon: the watch itself may not wake
+// the reconcile, if all that was written is activity.
+var errChanged = errors.New("changed meanwhile")
+
+const (
+	// soon is when to look again after somebody else wrote an object; later, after a write was refused.
+	soon  = 250 * time.Millisecond
+	later = 5 * time.Second
+)
+
+// unlessChanged turns a conflict into errChanged.
+func unlessChanged(written client.Object, err error) (client.Object, error) {
 	if apierrors.IsConflict(err) {
-		return obj, nil
+		return nil, errChanged
 	}
 	return written, err
 }

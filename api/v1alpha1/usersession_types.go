@@ -46,7 +46,7 @@ const (
 	SessionActive SessionState = "Active"
 	// SessionDenied sessions never got a seat; final.
 	SessionDenied SessionState = "Denied"
-	// SessionTerminated sessions had a seat and gave it back; final.
+	// SessionTerminated sessions have ended: they gave their seat back, or left the queue before they had one; final.
 	SessionTerminated SessionState = "Terminated"
 )
 
@@ -253,7 +253,8 @@ type AttributeValue string
 // +kubebuilder:validation:XValidation:rule="!(oldSelf.?state.orValue('Pending') in ['Denied', 'Terminated']) || self.?terminatedTime == oldSelf.?terminatedTime",message="terminatedTime of a Denied or Terminated session may not change"
 // +kubebuilder:validation:XValidation:rule="oldSelf.?state.orValue('Pending') != 'Terminated' || (has(self.terminationAction) && self.terminationAction == oldSelf.terminationAction)",message="terminationAction of a Terminated session may not change"
 type UserSessionStatus struct {
-	// conditions are Granted alone (True: the session holds a seat; False: it waits, was denied or ended; the reason says which).
+	// conditions are Granted (True: the session holds a seat; False: it waits, was denied or ended; the reason says which) and
+	// Prompt (True: its user should be asked whether to keep it).
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -21,10 +21,12 @@ const (
 
 // Brake is the state of a pool's brake.
 type Brake struct {
-	// Since is when it was put on; zero: it never was, or all is well again.
+	// Since is when it was last put on; zero: it never was.
 	Since time.Time
 	// Released is when it let go, by time or by an administrator, though the clients are still missing; zero: it holds.
 	Released time.Time
+	// Heard is since when most clients are heard again while it holds: it lets go two heartbeats later, since they come back one by one; zero: they are not.
+	Heard time.Time
 	// Ended counts the missing clients' sessions that were let end in the second that began at Counting.
 	Ended    int
 	Counting time.Time
@@ -70,19 +72,23 @@ func (l *Ledger) massSilence(now time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// brakeNow is the brake's state now, given that a missing client's session is due to end. It lets go when clients are heard again, when an administrator says so
+// brakeNow is the brake's state now, given that a missing client's session is due to end. It lets go when clients have been heard again for two intervals, when an administrator says so
 // (release is when; zero: never), or after the longest time it may hold; then it does not take hold again for the same silence.
 func (l *Ledger) brakeNow(b Brake, now, release time.Time, longest time.Duration) Brake {
 	lastHeard, mass := l.massSilence(now)
 	switch {
-	case !mass && b.On():
-		return Brake{Since: b.Since, Released: now}
-	case !mass:
-		return b
-	case b.Since.IsZero() || (!b.Released.IsZero() && lastHeard.After(b.Since)):
-		return Brake{Since: now}
 	case b.On() && (release.After(b.Since) || now.Sub(b.Since) >= longest):
 		return Brake{Since: b.Since, Released: now}
+	case b.On() && mass:
+		b.Heard = time.Time{}
+		return b
+	case b.On() && b.Heard.IsZero():
+		b.Heard = now
+		return b
+	case b.On() && now.Sub(b.Heard) >= 2*l.rules.Lifetimes.Heartbeat:
+		return Brake{Since: b.Since, Released: now}
+	case mass && (b.Since.IsZero() || (!b.Released.IsZero() && lastHeard.After(b.Since))):
+		return Brake{Since: now}
 	default:
 		return b
 	}

@@ -66,6 +66,15 @@ func outage(t *testing.T, p pool) *night {
 	return n
 }
 
+// heals lets time pass like goesOn, with some of the clients that had fallen silent heard again.
+func (n *night) heals(until time.Duration, back int) {
+	for n.now.Before(nine.Add(until)) {
+		n.at(n.now.Add(time.Second).Sub(nine))
+		n.beat(10, "here", true)
+		n.beat(back, "gone", true)
+	}
+}
+
 // goesOn lets time pass second by second up to a time after nine; here's clients beat and are active.
 func (n *night) goesOn(until time.Duration) {
 	for n.now.Before(nine.Add(until)) {
@@ -184,16 +193,16 @@ func TestFiveClientsAreEnoughForABrake(t *testing.T) {
 func TestTheBrakeLetsGoWhenClientsAreHeardAgain(t *testing.T) {
 	n := outage(t, cautious)
 	n.goesOn(12 * minute)
-	n.beat(14, "gone", true)
-	n.goesOn(12*minute + 10*time.Second)
+	n.heals(12*minute+10*time.Second, 14)
 	n.leaves("gone", 40, true) // 26 of 50 are still missing
-	n.beat(15, "gone", true)
-	n.goesOn(12*minute + 15*time.Second)
+	n.heals(13*minute+10*time.Second, 15)
+	n.leaves("gone", 40, true) // clients come back one by one: it holds for two heartbeats more
+	n.heals(13*minute+20*time.Second, 15)
 	if b := n.moment.Brake; b.On() || b.Released.IsZero() {
 		t.Errorf("%+v", b)
 	}
 	// Those who are still missing end, at most ten a second.
-	n.goesOn(12*minute + 20*time.Second)
+	n.heals(13*minute+25*time.Second, 15)
 	n.leaves("gone", 15, false)
 	n.leaves("here", 10, false)
 }
@@ -281,15 +290,25 @@ func TestTheBrakeIsPutOnOnceForOneSilence(t *testing.T) {
 	n.leaves("gone", 40, true)
 }
 
+// When an outage heals, clients come back spread over a heartbeat interval. None of them is ended though most are heard before the last.
+func TestTheBrakeHoldsUntilAllHaveHadTimeToComeBack(t *testing.T) {
+	n := outage(t, cautious)
+	n.goesOn(12 * minute)
+	for back := 1; back <= 40; back++ {
+		n.heals(12*minute+time.Duration(back)*time.Second, back)
+	}
+	n.heals(20*minute, 40)
+	n.leaves("gone", 40, false)
+}
+
 func TestTheBrakeIsPutOnAnewWhenClientsThatWereHeardAgainFallSilent(t *testing.T) {
 	n := outage(t, cautious)
 	n.goesOn(12 * minute)
-	n.beat(40, "gone", true)
-	n.goesOn(12*minute + 10*time.Second)
+	n.heals(13*minute+10*time.Second, 40)
 	n.leaves("gone", 40, false)
-	n.goesOn(22*minute - time.Second)
+	n.goesOn(23*minute + 9*time.Second)
 	n.leaves("gone", 40, false)
-	n.goesOn(22 * minute)
+	n.goesOn(23*minute + 10*time.Second)
 	n.leaves("gone", 40, true)
 }
 

@@ -78,6 +78,15 @@ func (p *Plan) Empty() bool {
 	return len(p.License)+len(p.Grants)+len(p.Denials)+len(p.Waits)+len(p.Ends) == 0
 }
 
+// SpareWhileDue puts off the denials for want of a seat: sessions are due to end, and give seats back.
+func (p *Plan) SpareWhileDue(now time.Time) {
+	before := len(p.Denials)
+	p.Denials = slices.DeleteFunc(p.Denials, func(d Denial) bool { return d.Reason == SeatsExhausted || d.Reason == WaitExpired })
+	if len(p.Denials) < before {
+		p.Next = now
+	}
+}
+
 // Decide plans for all who wait, first come first served, and at most maxGrants seats. It changes nothing: the plan holds once its grants were
 // recorded where other allocators see them, and the ledger learns it by Grant and PutAccount.
 func (l *Ledger) Decide(now time.Time, maxGrants int) *Plan {

@@ -246,6 +246,9 @@ func (r Rules) end(s Session, why cause) End {
 	return e
 }
 
+// Asked is how a session ends that somebody wants to end.
+func (r Rules) Asked(s Session) End { return r.end(s, asked) }
+
 // displaced is how a session ends that makes room for a newer one of its user.
 func (r Rules) displaced(s Session) End {
 	return End{Session: s.ID, Action: OldestSessionTerminated,

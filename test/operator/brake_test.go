@@ -24,7 +24,7 @@ var _ = Describe("When most of a pool's clients fall silent at once (invariant 4
 	var all []*licensing.UserSession
 	BeforeEach(func(ctx SpecContext) {
 		ns, all = namespace(ctx), nil
-		create(ctx, MakeLicensePool("p").Namespace(ns).Concurrent(50).HeartbeatInterval(20*time.Second).LostAfter(60*time.Second).Obj())
+		create(ctx, MakeLicensePool("p").Namespace(ns).Concurrent(50).HeartbeatInterval(5*time.Second).LostAfter(60*time.Second).Obj())
 		for i := range 50 {
 			s := MakeUserSession(fmt.Sprintf("s%02d", i)).Namespace(ns).Pool("p").User(fmt.Sprintf("u%d", i)).Obj()
 			create(ctx, s)
@@ -63,8 +63,10 @@ var _ = Describe("When most of a pool's clients fall silent at once (invariant 4
 		Expect(pool(ctx, ns).Status.ExpiryHold.SinceTime.Time).To(BeTemporally("~", time.Now(), 5*time.Second))
 		Consistently(active, "4s").WithContext(ctx).Should(Equal(50))
 		Eventually(func() []string { return eventReasons(ctx, ns, "p") }).Should(ContainElement("Warning ClientsSilent"))
-		heard(ctx, all, justNow)
-		Eventually(expiryHeld).WithContext(ctx).Should(Equal("False Released"))
+		Eventually(func() string { // for two heartbeats
+			heard(ctx, all, justNow)
+			return expiryHeld(ctx)
+		}, "30s", "2s").Should(Equal("False Released"))
 		Consistently(active).WithContext(ctx).Should(Equal(50))
 	})
 
