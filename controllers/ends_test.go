@@ -91,6 +91,31 @@ func TestActivityThatRacesTheEndWinsAndItsOwnDeadlineIsKept(t *testing.T) {
 	}
 }
 
+func TestOnlyTheOperatorsClockCounts(t *testing.T) {
+	for _, off := range []time.Duration{-time.Hour, time.Hour} {
+		w := newWorld(t, idlePool().Concurrent(1).Obj())
+		began := w.clock.Now()
+		s, waiting := login("s1", "ann"), MakeUserSession("s2").Pool("p").User("bob").MaxWait(10*time.Second).Obj()
+		w.stamp(s)
+		w.stamp(waiting)
+		s.CreationTimestamp, waiting.CreationTimestamp = ctrlTime(began.Add(off)), ctrlTime(began.Add(off+time.Second))
+		for _, obj := range []client.Object{s, waiting} {
+			if err := w.api.Create(t.Context(), obj); err != nil {
+				t.Fatal(err)
+			}
+		}
+		m := w.manager()
+		m.passes(9 * time.Second)
+		wantState(t, w.session("s2"), licensing.SessionPending)
+		m.passes(3 * time.Second)
+		wantState(t, w.session("s2"), licensing.SessionDenied)
+		m.passes(47 * time.Second)
+		wantState(t, w.session("s1"), licensing.SessionActive)
+		m.passes(3 * time.Second)
+		wantState(t, w.session("s1"), licensing.SessionTerminated)
+	}
+}
+
 func TestRefusedEndKeepsNobodyOut(t *testing.T) {
 	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
 	m := w.manager()

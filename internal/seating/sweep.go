@@ -163,8 +163,8 @@ func (w *sweeping) lookAtBrake() {
 // letThrough counts a missing client's session against the rate at which they end after the brake has let go.
 func (w *sweeping) letThrough() bool {
 	b := &w.sweep.Brake
-	if b.Released.IsZero() {
-		return true
+	if b.Released.IsZero() || w.Now.Sub(b.Released) > w.LongestBrake {
+		return true // those that it held have long ended; these are others
 	}
 	if w.Now.Sub(b.Counting) >= time.Second {
 		b.Counting, b.Ended = w.Now, 0
