@@ -131,7 +131,7 @@ type ExpiryHold struct {
 
 // LicensePoolStatus is what is used of a pool.
 type LicensePoolStatus struct {
-	// conditions are Ready (the operator acts on this generation), SeatsAvailable and InForce.
+	// conditions are Ready (the operator acts on this generation), SeatsAvailable, InForce and ExpiryHeld.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

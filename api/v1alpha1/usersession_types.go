@@ -200,7 +200,7 @@ type UserSessionSpec struct {
 	SessionAttributes map[string]AttributeValue `json:"sessionAttributes,omitempty"`
 
 	// extraAttributes is a JSON object as text, of at most 32 KiB; its content is the application's own.
-	// The API server checks its size and its outer braces only; the gateway parses it.
+	// The API server checks its size and its outer braces only; its content is not parsed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768
 	// +kubebuilder:validation:XValidation:rule="size(bytes(self)) <= 32768",message="extraAttributes must have at most 32 KiB"
@@ -228,6 +228,7 @@ type UserSessionSpec struct {
 	SystemLogin bool `json:"systemLogin,omitempty"`
 
 	// maxWaitSeconds is how long to wait for a seat when the pool is full, first come first served; 0 to 86400, default 0: denied at once.
+	// A session whose pool does not exist waits for that without bound.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=86400

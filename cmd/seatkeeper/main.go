@@ -82,6 +82,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 // run starts the operator and returns when it was told to stop, or could not go on.
 func (o *options) run() error {
 	ctx := ctrl.SetupSignalHandler() // before anything else: an operator that is told to stop while it starts goes in order as well
+	if flag.NArg() > 0 {
+		return fmt.Errorf("unknown argument %q: seatkeeper takes flags only, see --help", flag.Arg(0))
+	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&o.zap)))
 	if o.qps <= 0 {
 		return errors.New("--kube-api-qps must be greater than 0")
