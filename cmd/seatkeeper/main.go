@@ -43,6 +43,8 @@ type options struct {
 	metricsAddress       string
 	metricsSecure        bool
 	probeAddress         string
+	gatewayAddress       string
+	gatewayTLS           string
 	namespaces           string
 	qps                  float64
 	longestHold          time.Duration
@@ -71,6 +73,9 @@ func (o *options) bind(flags *flag.FlagSet) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", "0", "The address that metrics are served at, as :8443; 0: none.")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", false, "Serve metrics by HTTPS to those whom RBAC lets get /metrics.")
 	flags.StringVar(&o.probeAddress, "health-probe-bind-address", "0", "The address that /healthz and /readyz are served at, as :8081; 0: none.")
+	// The command line of the design is accepted as a whole, so that manifests written for it start this version too; it says what it lacks.
+	flags.StringVar(&o.gatewayAddress, "gateway-bind-address", "0", "Accepted and not used: this version has no HTTP gateway yet, and nothing listens there.")
+	flags.StringVar(&o.gatewayTLS, "gateway-tls", "self-signed", "Accepted and not used, as --gateway-bind-address: off, self-signed or a folder.")
 	flags.StringVar(&o.namespaces, "namespaces", "", "Comma-separated namespaces to serve; default: all.")
 	flags.Float64Var(&o.qps, "kube-api-qps", 1000, "Requests a second to the API server at the most, twice that in a burst.")
 	flags.DurationVar(&o.longestHold, "longest-expiry-hold", 15*time.Minute, "How long sessions of missing clients are held at the most when most of a pool's clients fall silent at once.")
@@ -119,6 +124,9 @@ func (o *options) run() error {
 		return err
 	}
 	ctrl.Log.Info("Starting", "version", version)
+	if o.gatewayAddress != "0" {
+		ctrl.Log.Info("This version has no HTTP gateway: nothing listens at --gateway-bind-address", "address", o.gatewayAddress)
+	}
 	return manager.Start(ctx)
 }
 
