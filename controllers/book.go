@@ -51,8 +51,10 @@ type book struct {
 	departed []departure
 	// unsure are the ends whose write failed without saying whether it was applied, by uid.
 	unsure sync.Map
-	// retryAt is when to look again after a write that somebody else's overtook, or that was refused; zero: there was none.
+	// retryAt is when to look again after a write that somebody else's overtook; zero: there was none.
 	retryAt time.Time
+	// refused: the API server refused a write, which is tried again after a while.
+	refused bool
 	// moreDue: a sweep left sessions that are due for the next, so that seats are about to come free.
 	moreDue bool
 	// goneSince is when the pool was first seen missing.

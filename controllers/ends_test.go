@@ -135,6 +135,27 @@ func TestRefusedEndKeepsNobodyOut(t *testing.T) {
 	wantState(t, w.session("s1"), licensing.SessionTerminated)
 }
 
+func TestRefusedEndIsNotAskedForAgainAndAgain(t *testing.T) {
+	w := newWorld(t, idlePool().Concurrent(1).Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	tries := 0
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if endsSession(call, verb, obj) {
+			tries++
+			return false, apierrors.NewForbidden(licensing.GroupVersion.WithResource("usersessions").GroupResource(), obj.GetName(), fmt.Errorf("a policy says so"))
+		}
+		return true, nil
+	}
+	m.passes(61 * time.Second)
+	w.create(login("s2", "bob"))
+	m.passes(20 * time.Second)
+	wantState(t, w.session("s2"), licensing.SessionDenied) // its seat will not come free soon
+	if tries < 3 || tries > 10 {
+		t.Errorf("%d tries in some twenty seconds", tries)
+	}
+}
+
 func TestEndWhoseAnswerWasLostIsToldOnce(t *testing.T) {
 	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
 	m := w.manager()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +120,7 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		return r.awaitPool(ctx, b)
 	}
 	r.sendOff(b)
-	b.goneSince, b.retryAt = time.Time{}, time.Time{}
+	b.goneSince, b.retryAt, b.refused = time.Time{}, time.Time{}, false
 
 	if b.term == "" {
 		work, since, plan, sweep := r.undone(b, now)
@@ -228,8 +229,12 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, since
 // lookAgain asks to be woken when time alone changes what is to be done.
 func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan, sweep *seating.Sweep) ctrl.Result {
 	now := r.Clock.Now()
+	times := []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt, b.retryAt}
+	if b.refused { // what is refused now is refused a moment later: only what lies ahead counts
+		times = append(slices.DeleteFunc(times, func(t time.Time) bool { return !t.After(now) }), now.Add(later))
+	}
 	var next time.Time
-	for _, t := range []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt, b.retryAt} {
+	for _, t := range times {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}

@@ -42,7 +42,7 @@ func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sw
 	plan := r.sweepPlan(b)
 	b.brake = plan.Brake
 	err := r.carryOutSweep(ctx, b, plan)
-	b.moreDue = len(plan.Ends) == maxSweep || !b.retryAt.IsZero() || err != nil
+	b.moreDue = !b.refused && (len(plan.Ends) == maxSweep || !b.retryAt.IsZero() || err != nil)
 	return plan, err
 }
 

@@ -51,9 +51,7 @@ func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []cli
 			errs[i] = nil
 		case apierrors.IsInvalid(errs[i]), apierrors.IsForbidden(errs[i]):
 			log.FromContext(ctx).Error(errs[i], "The API server refuses a write", "object", obj.GetName())
-			if b.retryAt.IsZero() {
-				b.retryAt = now.Add(later)
-			}
+			b.refused = true
 			errs[i] = nil
 		case errs[i] == nil:
 			b.take(written[i], now)
@@ -77,7 +75,7 @@ func summary(errs []error) error {
 var errChanged = errors.New("changed meanwhile")
 
 const (
-	// soon is when to look again after somebody else wrote an object; later, after a write was refused.
+	// soon is when to look again after somebody else wrote an object; later, and not before, after a write was refused, unless something happens.
 	soon  = 250 * time.Millisecond
 	later = 5 * time.Second
 )
