@@ -71,7 +71,7 @@ clean: ## Remove what was built (the control plane's binaries stay in the user's
 ##@ Work on it
 
 .PHONY: generate
-generate: ## Make what follows from api/ and the RBAC markers: deep copies, the kinds' schemas, the role, docs/api.md
+generate: ## Make what follows from api/, the RBAC markers and the gateway's OpenAPI document: deep copies, schemas, the role, docs/api.md, pkg/gatewayapi
 	@$(TOOL) controller-gen object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	$(TOOL) controller-gen crd paths=./api/... output:crd:dir=config/crd/bases
 	mkdir -p docs
@@ -79,6 +79,7 @@ generate: ## Make what follows from api/ and the RBAC markers: deep copies, the 
 	# crd-ref-docs gives a list of lists the limits of its innermost strings in some runs and not in others: never, here.
 	sed -i -e '/^| `moduleGroups`/{s/MaxLength: 63 <br \/>//;s/MinLength: 1 <br \/>//}' docs/api.md
 	$(TOOL) controller-gen rbac:roleName=seatkeeper-operator paths=./controllers/... paths=./cmd/... output:rbac:dir=config/rbac
+	$(TOOL) oapi-codegen -config pkg/gatewayapi/oapi-codegen.yaml pkg/gatewayapi/openapi.yaml
 
 .PHONY: test
 test: ## Everything that must hold: all tests against a real control plane, lint, verify

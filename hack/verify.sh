@@ -25,7 +25,7 @@ if [[ "$before" != "$after" ]]; then
   git --no-pager diff --stat "$before" "$after" >&2
   failed=1
 fi
-untracked=$(git ls-files --others --exclude-standard -- config/crd config/rbac docs/api.md go.sum ':(glob)**/zz_generated*')
+untracked=$(git ls-files --others --exclude-standard -- config/crd config/rbac docs/api.md go.sum ':(glob)**/zz_generated*' ':(glob)**/*.gen.go')
 if [[ -n "$untracked" ]]; then
   echo "These generated files are not in git; commit them:" >&2
   sed 's/^/  /' <<<"$untracked" >&2
