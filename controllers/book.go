@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -77,7 +78,7 @@ func newBook(key types.NamespacedName) *book {
 
 // clear forgets sessions and accounts.
 func (b *book) clear() {
-	b.ledger = seating.NewLedger(rulesOf(b.pool))
+	b.ledger = seating.NewLedger(facts.Rules(b.pool))
 	b.sessions = map[types.UID]*licensing.UserSession{}
 	b.accounts = map[types.UID]*licensing.LicenseAccount{}
 	b.todo = map[types.UID]licensing.GrantIntent{}
@@ -110,7 +111,7 @@ func (b *book) putPool(pool *licensing.LicensePool) {
 	changed := b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation
 	b.pool = pool
 	if changed {
-		b.ledger.SetRules(rulesOf(pool))
+		b.ledger.SetRules(facts.Rules(pool))
 	}
 }
 
@@ -131,7 +132,7 @@ func (b *book) putSession(s *licensing.UserSession, now time.Time) {
 
 // takeSession takes in a session that is known to be the newest.
 func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
-	facts := sessionFacts(s)
+	facts := facts.Session(s)
 	if e, ok := b.unsure.Load(s.UID); ok && s.Status.State == licensing.SessionTerminated {
 		b.unsure.Delete(s.UID)
 		b.departed = append(b.departed, departure{s, e.(seating.End)})
@@ -156,7 +157,7 @@ func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 func (b *book) dropSession(uid types.UID) {
 	// A live session that is deleted is ended by who deletes it (C8).
 	if s, ok := b.sessions[uid]; ok && s.Status.State == licensing.SessionActive {
-		b.departed = append(b.departed, departure{s, seating.End{Session: string(uid), Action: seating.RequestedByAdministrator, Message: deletedMessage}})
+		b.departed = append(b.departed, departure{s, seating.End{Session: string(uid), Action: seating.RequestedByAdministrator, Message: facts.DeletedMessage}})
 	}
 	b.unsure.Delete(uid)
 	delete(b.sessions, uid)
@@ -184,7 +185,7 @@ func (b *book) putAccount(a *licensing.LicenseAccount) bool {
 
 // takeAccount takes in an account that is known to be the newest.
 func (b *book) takeAccount(a *licensing.LicenseAccount) {
-	facts := accountFacts(a)
+	facts := facts.Account(a)
 	if facts.Licensed || takenOver(a, b.pool) {
 		delete(b.todo, a.UID)
 	}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
 
@@ -117,11 +118,11 @@ func TestIntentForAnAccountThatGaveItsSeatUpIsVoid(t *testing.T) {
 		}
 		b.settle()
 	}
-	if !holdsSeat(w.account("n1")) {
+	if !facts.HoldsSeat(w.account("n1")) {
 		t.Fatal("the intent was not carried out by the second manager")
 	}
 	retype(t, licensing.AccountConcurrent)
-	if !holdsSeat(w.account("n2")) {
+	if !facts.HoldsSeat(w.account("n2")) {
 		t.Fatal("the seat that was given up was not passed on")
 	}
 	retype(t, licensing.AccountNamed)
@@ -130,7 +131,7 @@ func TestIntentForAnAccountThatGaveItsSeatUpIsVoid(t *testing.T) {
 	book := a.see().r.book(poolKey)
 	book.deliver(a.r.inbox.take(poolKey), w.clock.Now())
 	_ = a.r.carryOut(t.Context(), book) // the world checks that no seat is held twice
-	if holdsSeat(w.account("n1")) {
+	if facts.HoldsSeat(w.account("n1")) {
 		t.Error("n1 holds a seat that was passed on to n2")
 	}
 }

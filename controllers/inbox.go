@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 )
 
 // inbox holds what the watches saw of each pool's sessions and accounts until the pool's reconcile takes it in. So a reconcile costs as much as
@@ -99,7 +100,7 @@ func matters(before, after client.Object) bool {
 		return true
 	}
 	is := after.(*licensing.UserSession)
-	wasLife, isLife := lifeOf(was), lifeOf(is)
+	wasLife, isLife := facts.Life(was), facts.Life(is)
 	return is.Status.State != licensing.SessionActive || was.Status.State != is.Status.State || was.Generation != is.Generation ||
 		was.DeletionTimestamp.IsZero() != is.DeletionTimestamp.IsZero() || wasLife.Shown.Prompt || wasLife.UnsavedWork != isLife.UnsavedWork ||
 		isLife.LastActivity.Before(wasLife.LastActivity) || isLife.LastHeartbeat.Before(wasLife.LastHeartbeat) || wasLife.LastHeartbeat.IsZero() != isLife.LastHeartbeat.IsZero()

@@ -15,12 +15,6 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
-// holdsSeat says whether an account's record says that it holds a named seat.
-func holdsSeat(a *licensing.LicenseAccount) bool {
-	c := meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed)
-	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == licensing.ReasonSeatHeld
-}
-
 // showsStanding says whether an account's condition says how it stands.
 func showsStanding(a *licensing.LicenseAccount, st seating.Standing) bool {
 	c := meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed)

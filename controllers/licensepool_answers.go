@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -80,7 +81,7 @@ func (r *LicensePoolReconciler) tellPoolMissing(ctx context.Context, b *book) er
 	var objects []client.Object
 	for _, s := range b.sessions {
 		c := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionGranted)
-		if sessionFacts(s).State == seating.Pending && (c == nil || c.Reason != licensing.ReasonPoolNotFound) {
+		if facts.Session(s).State == seating.Pending && (c == nil || c.Reason != licensing.ReasonPoolNotFound) {
 			objects = append(objects, s)
 		}
 	}

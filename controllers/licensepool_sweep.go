@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -100,7 +101,7 @@ func brakeOf(pool *licensing.LicensePool) seating.Brake {
 	if h == nil {
 		return seating.Brake{}
 	}
-	return seating.Brake{Since: timeOf(h.SinceTime), Released: timeOf(h.ReleasedTime)}
+	return seating.Brake{Since: facts.Time(h.SinceTime), Released: facts.Time(h.ReleasedTime)}
 }
 
 func expiryHeldCondition(b seating.Brake, longest time.Duration) metav1.Condition {
@@ -141,7 +142,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	}
 	asked := &seating.Sweep{}
 	for uid, s := range b.sessions {
-		if facts := sessionFacts(s); facts.Life.Termination != nil && facts.State != seating.Ended && len(asked.Ends) < maxSweep {
+		if facts := facts.Session(s); facts.Life.Termination != nil && facts.State != seating.Ended && len(asked.Ends) < maxSweep {
 			e := b.ledger.Rules().Asked(facts)
 			e.Session = string(uid)
 			asked.Ends = append(asked.Ends, e)

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -186,12 +187,12 @@ func (r *LicensePoolReconciler) adopt(ctx context.Context, b *book, intent licen
 func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
 	var late []client.Object
 	for _, s := range b.sessions {
-		if sessionFacts(s).State == seating.Pending && s.Status.PoolUID != string(b.pool.UID) {
+		if facts.Session(s).State == seating.Pending && s.Status.PoolUID != string(b.pool.UID) {
 			late = append(late, s)
 		}
 	}
 	for _, a := range b.accounts {
-		if a.Spec.Type == licensing.AccountNamed && !holdsSeat(a) && a.Status.PoolUID != string(b.pool.UID) {
+		if a.Spec.Type == licensing.AccountNamed && !facts.HoldsSeat(a) && a.Status.PoolUID != string(b.pool.UID) {
 			late = append(late, a)
 		}
 	}
@@ -219,9 +220,9 @@ func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
 func awaitsGrant(obj client.Object) bool {
 	switch o := obj.(type) {
 	case *licensing.UserSession:
-		return sessionFacts(o).State == seating.Pending
+		return facts.Session(o).State == seating.Pending
 	case *licensing.LicenseAccount:
-		return !holdsSeat(o)
+		return !facts.HoldsSeat(o)
 	default:
 		return false
 	}

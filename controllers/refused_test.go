@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
 
@@ -59,7 +60,7 @@ func TestRefusedObjectStarvesNobody(t *testing.T) {
 		m.fault = refuse("n1")
 		m.settleFor(5)
 		wantState(t, w.session("s2"), licensing.SessionActive)
-		if !holdsSeat(w.account("n2")) {
+		if !facts.HoldsSeat(w.account("n2")) {
 			t.Error("n2 was not told that it holds a seat")
 		}
 	})

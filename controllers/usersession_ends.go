@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -31,7 +32,7 @@ func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *lice
 		status.TerminationAction = licensing.TerminationAction(e.Action)
 		status.KeepAlive = new(false)
 		status.WaitUntilTime = nil
-		if logon, last := timeOf(status.LogonTime), timeOf(status.LastActivityTime); last.After(logon) {
+		if logon, last := facts.Time(status.LogonTime), facts.Time(status.LastActivityTime); last.After(logon) {
 			status.DurationSeconds = new(int64(last.Sub(logon) / time.Second))
 		}
 	})
@@ -72,28 +73,7 @@ func cut(text string, most int) string {
 
 // showOutlook writes to a session's record what it may expect: until when it is kept alive, whether its user should be asked, when it times out.
 func (r *LicensePoolReconciler) showOutlook(ctx context.Context, s *licensing.UserSession, o seating.Outlook, now time.Time) (client.Object, error) {
-	return r.patchSession(ctx, s, func(s *licensing.UserSession) {
-		s.Status.KeepAlive = new(o.KeepAlive)
-		setTimeout(s, o)
-		prompted := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionPrompt)
-		if !o.Prompt && prompted == nil {
-			return
-		}
-		c := metav1.Condition{Type: licensing.ConditionPrompt, Status: metav1.ConditionFalse, Reason: licensing.ReasonActive,
-			Message: "The user did something since.", ObservedGeneration: s.Generation, LastTransitionTime: metav1.NewTime(now)}
-		if o.Prompt {
-			c.Status, c.Reason = metav1.ConditionTrue, licensing.ReasonIdle
-			c.Message = fmt.Sprintf("The session ends at %s unless its user does something.", o.Timeout.UTC().Format(time.RFC3339))
-		}
-		meta.SetStatusCondition(&s.Status.Conditions, c)
-	})
-}
-
-func setTimeout(s *licensing.UserSession, o seating.Outlook) {
-	s.Status.TimeoutTime = nil
-	if !o.Timeout.IsZero() {
-		s.Status.TimeoutTime = new(metav1.NewTime(o.Timeout))
-	}
+	return r.patchSession(ctx, s, func(s *licensing.UserSession) { facts.ShowOutlook(s, o, now) })
 }
 
 // clearRecord deletes the record of a session that ended long enough ago, unless somebody wrote it since.

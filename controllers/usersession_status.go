@@ -12,8 +12,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
+
+// maxReplica is the longest name of a replica, as the schema allows.
+const maxReplica = 253
 
 // grantSession makes a session Active, as its intent says.
 func (r *LicensePoolReconciler) grantSession(ctx context.Context, s *licensing.UserSession, intent licensing.GrantIntent, rules seating.Rules, now time.Time) (client.Object, error) {
@@ -29,7 +33,10 @@ func (r *LicensePoolReconciler) grantSession(ctx context.Context, s *licensing.U
 		status.TerminationAction = licensing.NotTerminated
 		status.SessionAttributeCount = new(int32(len(s.Spec.SessionAttributes))) //nolint:gosec // the schema allows 64
 		status.WaitUntilTime = nil
-		setTimeout(s, rules.Outlook(sessionFacts(s), now))
+		if by := s.Annotations[licensing.AnnotationHeardBy]; by != "" && len(by) <= maxReplica {
+			status.HeardBy, status.LastHeartbeatTime = by, new(metav1.NewTime(now)) // who signed it in hears its client from now on
+		}
+		facts.ShowOutlook(s, rules.Outlook(facts.Session(s), now), now)
 	})
 	if err != nil {
 		return nil, err

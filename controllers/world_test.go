@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
 
@@ -170,7 +171,7 @@ func (w *world) check(written client.Object) {
 		w.t.Fatal(err)
 	}
 	for i := range accounts.Items {
-		if holdsSeat(&accounts.Items[i]) {
+		if facts.HoldsSeat(&accounts.Items[i]) {
 			held++
 		}
 	}

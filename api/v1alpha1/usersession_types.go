@@ -288,9 +288,15 @@ type UserSessionStatus struct {
 	// +optional
 	LastActivityTime *metav1.Time `json:"lastActivityTime,omitempty"`
 
-	// lastHeartbeatTime is when the client was last heard, as far as the API server was told; absent: it never sent a heartbeat.
+	// lastHeartbeatTime is when the client was last heard, as far as the API server was told; absent: it never sent a heartbeat. It may lag as long as heardBy is stated.
 	// +optional
 	LastHeartbeatTime *metav1.Time `json:"lastHeartbeatTime,omitempty"`
+
+	// heardBy is the gateway replica that hears the session's client and answers for it: while that replica's Lease is renewed, the client is not lost.
+	// The replica lets go, and states lastHeartbeatTime, when it has not heard the client for long. Absent: lastHeartbeatTime stands.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	HeardBy string `json:"heardBy,omitempty"`
 
 	// unsavedWork is whether the client last reported unsaved work, which makes the longer idle period apply (B8).
 	// +optional

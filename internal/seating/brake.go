@@ -3,10 +3,7 @@
 
 package seating
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // When the heartbeats of most of a pool's clients stop at once, the fault is more likely on our side than on theirs (invariant 4). The brake then holds the end of sessions
 // whose clients are missing, and of no others.
@@ -35,10 +32,9 @@ type Brake struct {
 // On says whether the brake holds.
 func (b Brake) On() bool { return !b.Since.IsZero() && b.Released.IsZero() }
 
-// silent says whether a client that used to be heard is missing: its heartbeat is late by a quarter of the interval. That early, since sessions may be lost after as little
-// as two intervals: when the first of many that stopped at once is, the others must be seen to be missing too.
+// silent says whether a client that used to be heard is missing.
 func (r Rules) silent(s *Session, now time.Time) bool {
-	return !s.Life.LastHeartbeat.IsZero() && now.Sub(s.Life.LastHeartbeat) > r.Lifetimes.Heartbeat*5/4
+	return !s.Life.LastHeartbeat.IsZero() && !s.Life.answered && now.Sub(s.Life.LastHeartbeat) > r.SilentAfter()
 }
 
 // massSilence says whether most of the pool's clients fell silent within one heartbeat interval, and when the last of those was heard. Its cost is that of looking at every
@@ -55,21 +51,18 @@ func (l *Ledger) massSilence(now time.Time) (time.Time, bool) {
 			silent = append(silent, s.Life.LastHeartbeat)
 		}
 	}
+	for _, w := range l.witnesses {
+		if w.Silent.IsZero() {
+			for range w.Missing.Clients {
+				silent = append(silent, w.Missing.Last)
+			}
+		}
+	}
 	if clients < brakeLeast || 2*len(silent) <= clients {
 		return time.Time{}, false
 	}
-	slices.SortFunc(silent, time.Time.Compare)
-	window := l.rules.Lifetimes.Heartbeat + brakeSlack
-	first := 0
-	for last := range silent {
-		for silent[last].Sub(silent[first]) > window {
-			first++
-		}
-		if 2*(last-first+1) > clients {
-			return silent[last], true
-		}
-	}
-	return time.Time{}, false
+	most, last := MostWithin(l.rules.SilenceWindow(), silent)
+	return last, 2*most > clients
 }
 
 // brakeNow is the brake's state now, given that a missing client's session is due to end. It lets go when clients have been heard again for two intervals, when an administrator says so

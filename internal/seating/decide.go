@@ -90,8 +90,7 @@ func (p *Plan) SpareWhileDue(now time.Time) {
 // Decide plans for all who wait, first come first served, and at most maxGrants seats. It changes nothing: the plan holds once its grants were
 // recorded where other allocators see them, and the ledger learns it by Grant and PutAccount.
 func (l *Ledger) Decide(now time.Time, maxGrants int) *Plan {
-	d := &deciding{Ledger: l, now: now, plan: &Plan{Next: l.rules.nextChange(now)}, budget: maxGrants,
-		licensed: map[string]bool{}, open: map[string]string{}, more: map[Seat]int{}, seated: map[string]int{}, displaced: map[string]bool{}}
+	d := newDeciding(l, now, maxGrants)
 	d.licenseAccounts()
 	queue := l.queue()
 	d.reclaim(queue)
@@ -127,6 +126,11 @@ type deciding struct {
 	queued     int               // sessions that wait for a concurrent seat
 	kept       int               // free concurrent seats that are kept for logins for which others end
 	more       map[Seat]int      // how many connections this plan opens, by seat type
+}
+
+func newDeciding(l *Ledger, now time.Time, maxGrants int) *deciding {
+	return &deciding{Ledger: l, now: now, plan: &Plan{Next: l.rules.nextChange(now)}, budget: maxGrants,
+		licensed: map[string]bool{}, open: map[string]string{}, more: map[Seat]int{}, seated: map[string]int{}, displaced: map[string]bool{}}
 }
 
 // licenseAccounts gives free named seats to named accounts without one, in the order of arrival. An account that has a seat keeps it

@@ -40,6 +40,9 @@ type Ledger struct {
 	unlicensed map[string]struct{}
 	// holders counts, for each user who holds a named seat, what it is held by: licensed accounts and live sessions.
 	holders map[string]int
+	// witnesses hear clients; witnessed is since when they are looked at.
+	witnesses map[string]Witness
+	witnessed time.Time
 	// touched are the accounts whose standing may have changed since TakeTouched.
 	touched map[string]struct{}
 }
@@ -60,6 +63,8 @@ func NewLedger(rules Rules) *Ledger {
 
 func (l *Ledger) reset(rules Rules) {
 	*l = Ledger{
+		witnesses:   l.witnesses,
+		witnessed:   l.witnessed,
 		rules:       rules,
 		sessions:    map[string]Session{},
 		pending:     map[string]struct{}{},
@@ -118,6 +123,7 @@ func (l *Ledger) PutSession(s Session) {
 		if s.Connection == "" {
 			s.Connection = s.ID
 		}
+		l.hear(&s)
 		l.hold(s, 1)
 		l.turns.set(s.ID, l.rules.turn(s))
 	}

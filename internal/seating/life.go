@@ -49,6 +49,10 @@ type Life struct {
 	Logon, LastActivity time.Time
 	// LastHeartbeat is when the client was last heard; zero: it never sent a heartbeat.
 	LastHeartbeat time.Time
+	// HeardBy is the replica that answers for the client; empty: LastHeartbeat stands. See Witnesses.
+	HeardBy string
+	// answered: that replica is alive, so the client is not missing, whatever LastHeartbeat says.
+	answered bool
 	// Found: the session was on when this allocator took over, which its logon time shows too unless both fell into one second.
 	Found bool
 	// UnsavedWork is what the client last reported.
@@ -110,7 +114,7 @@ func (r Rules) IdleDeadline(s Session) time.Time {
 
 // LostDeadline is when a session's client, staying silent, is taken for lost; zero: never. A client that never sent a heartbeat is none to be missed.
 func (r Rules) LostDeadline(s Session) time.Time {
-	if s.Life.LastHeartbeat.IsZero() || r.Lifetimes.LostAfter == 0 {
+	if s.Life.LastHeartbeat.IsZero() || s.Life.answered || r.Lifetimes.LostAfter == 0 {
 		return time.Time{}
 	}
 	return s.Life.LastHeartbeat.Add(r.Lifetimes.LostAfter)
@@ -218,6 +222,14 @@ func (r Rules) due(s Session, now time.Time) cause {
 	default:
 		return notDue
 	}
+}
+
+// deadline is what a session passed that is due for silence or idleness.
+func (r Rules) deadline(s Session, why cause) time.Time {
+	if why == lost {
+		return r.LostDeadline(s)
+	}
+	return r.IdleDeadline(s)
 }
 
 // end is how a session that is due ends.

@@ -49,6 +49,9 @@ func (s *Sweep) Empty() bool { return len(s.Ends)+len(s.Shows)+len(s.Clear) == 0
 // brakeLook is how often a brake that is on is looked at again.
 const brakeLook = 5 * time.Second
 
+// swornLook is how often it is looked whether every witness has been heard.
+const swornLook = 200 * time.Millisecond
+
 // Sweep plans for the sessions whose turn has come. It changes nothing; the ledger learns of an end when the session is put in state Ended.
 func (l *Ledger) Sweep(m Moment) *Sweep {
 	w := &sweeping{Ledger: l, Moment: m, sweep: &Sweep{Brake: m.Brake, Next: l.turns.next(m.Now)}}
@@ -115,6 +118,8 @@ func (w *sweeping) session(s Session) {
 	case why == notDue:
 	case (missing || why == idle) && (s.Life.Found || s.Life.Logon.Before(w.Adopted)) && w.Now.Before(w.Until):
 		w.again(w.Until)
+	case (missing || why == idle) && !w.sworn(w.rules.deadline(s, why), w.Now):
+		w.again(w.Now.Add(swornLook))
 	case missing && w.held():
 		w.again(w.Now.Add(brakeLook))
 	case len(w.sweep.Ends) == w.Most:

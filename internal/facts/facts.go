@@ -1,7 +1,8 @@
 // Copyright The Seatkeeper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package controllers
+// Package facts turns the kinds into the plain values that package seating decides on.
+package facts
 
 import (
 	"strconv"
@@ -15,24 +16,24 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
-// deletedMessage is why a session ended that was deleted while it was on; one that somebody's finalizer keeps is ended all the same.
-const deletedMessage = "An administrator deleted it."
+// DeletedMessage is why a session ended that was deleted while it was on; one that somebody's finalizer keeps is ended all the same.
+const DeletedMessage = "An administrator deleted it."
 
-// defaultRetention is how long records stay whose pool is gone; the same as a pool's default.
-const defaultRetention = time.Hour
+// DefaultRetention is how long records stay whose pool is gone; the same as a pool's default.
+const DefaultRetention = time.Hour
 
-// rulesOf are a pool's rules as the seating package takes them.
-func rulesOf(pool *licensing.LicensePool) seating.Rules {
+// Rules are a pool's rules as the seating package takes them.
+func Rules(pool *licensing.LicensePool) seating.Rules {
 	if pool == nil {
-		return seating.Rules{Lifetimes: seating.Lifetimes{Retention: defaultRetention}}
+		return seating.Rules{Lifetimes: seating.Lifetimes{Retention: DefaultRetention}}
 	}
 	spec := &pool.Spec
 	rules := seating.Rules{
-		Named:      seatsOf(spec.Named),
-		Concurrent: seatsOf(spec.Concurrent),
+		Named:      seats(spec.Named),
+		Concurrent: seats(spec.Concurrent),
 		Enroll:     spec.Enrollment != licensing.EnrollmentAccountsOnly,
 		FoldCase:   spec.UserNameCase != licensing.UserNameCaseSensitive,
-		Lifetimes:  lifetimesOf(spec.Sessions),
+		Lifetimes:  lifetimes(spec.Sessions),
 	}
 	if v := spec.Validity; v != nil {
 		if v.NotBefore != nil {
@@ -66,21 +67,21 @@ func rulesOf(pool *licensing.LicensePool) seating.Rules {
 	return rules
 }
 
-// lifetimesOf are the rules of how long a pool's sessions live.
-func lifetimesOf(rules *licensing.SessionRules) seating.Lifetimes {
+// lifetimes are the rules of how long a pool's sessions live.
+func lifetimes(rules *licensing.SessionRules) seating.Lifetimes {
 	if rules == nil {
-		return seating.Lifetimes{Retention: defaultRetention}
+		return seating.Lifetimes{Retention: DefaultRetention}
 	}
 	l := seating.Lifetimes{
-		Idle:        secondsOf(rules.IdleTimeoutSeconds),
-		UnsavedWork: secondsOf(rules.UnsavedWorkTimeoutSeconds),
-		Heartbeat:   secondsOf(rules.HeartbeatIntervalSeconds),
-		LostAfter:   secondsOf(rules.LostAfterSeconds),
-		MaxLifetime: secondsOf(rules.MaxLifetimeSeconds),
-		Retention:   secondsOf(rules.RetentionSeconds),
+		Idle:        seconds(rules.IdleTimeoutSeconds),
+		UnsavedWork: seconds(rules.UnsavedWorkTimeoutSeconds),
+		Heartbeat:   seconds(rules.HeartbeatIntervalSeconds),
+		LostAfter:   seconds(rules.LostAfterSeconds),
+		MaxLifetime: seconds(rules.MaxLifetimeSeconds),
+		Retention:   seconds(rules.RetentionSeconds),
 	}
 	if p := rules.Prompt; p != nil {
-		l.PromptLead = secondsOf(p.LeadSeconds)
+		l.PromptLead = seconds(p.LeadSeconds)
 		for _, module := range p.Modules {
 			l.PromptModules = append(l.PromptModules, string(module))
 		}
@@ -91,33 +92,33 @@ func lifetimesOf(rules *licensing.SessionRules) seating.Lifetimes {
 	return l
 }
 
-// secondsOf is a duration that a spec states in seconds; absent: 0, off.
-func secondsOf(seconds *int32) time.Duration {
+// seconds is a duration that a spec states in seconds; absent: 0, off.
+func seconds(seconds *int32) time.Duration {
 	if seconds == nil {
 		return 0
 	}
 	return time.Duration(*seconds) * time.Second
 }
 
-func seatsOf(s *licensing.Seats) *int {
+func seats(s *licensing.Seats) *int {
 	if s == nil || s.Seats == nil {
 		return nil
 	}
 	return new(int(*s.Seats))
 }
 
-// sessionFacts is a session as the seating package takes it. One that is being deleted before it was granted has no use for a seat.
-func sessionFacts(s *licensing.UserSession) seating.Session {
+// Session is a session as the seating package takes it. One that is being deleted before it was granted has no use for a seat.
+func Session(s *licensing.UserSession) seating.Session {
 	facts := seating.Session{
 		ID:         string(s.UID),
 		User:       s.Spec.UserName,
 		Module:     string(s.Spec.Module),
 		System:     s.Spec.SystemLogin,
-		Arrival:    arrivalOf(s, s.Status.ArrivalRevision),
+		Arrival:    arrival(s, s.Status.ArrivalRevision),
 		MaxWait:    time.Duration(s.Spec.MaxWaitSeconds) * time.Second,
 		Seat:       seating.Seat(s.Status.Seat),
 		Connection: s.Status.Connection,
-		Life:       lifeOf(s),
+		Life:       Life(s),
 	}
 	if c := s.Spec.Client; c != nil {
 		facts.ClientHost, facts.ClientIP = c.HostName, c.IP
@@ -138,19 +139,20 @@ func sessionFacts(s *licensing.UserSession) seating.Session {
 	return facts
 }
 
-// lifeOf is what a session's record says of its life.
-func lifeOf(s *licensing.UserSession) seating.Life {
+// Life is what a session's record says of its life.
+func Life(s *licensing.UserSession) seating.Life {
 	status := &s.Status
 	life := seating.Life{
-		Logon:         timeOf(status.LogonTime),
-		LastActivity:  timeOf(status.LastActivityTime),
-		LastHeartbeat: timeOf(status.LastHeartbeatTime),
+		Logon:         Time(status.LogonTime),
+		LastActivity:  Time(status.LastActivityTime),
+		LastHeartbeat: Time(status.LastHeartbeatTime),
+		HeardBy:       status.HeardBy,
 		UnsavedWork:   status.UnsavedWork,
-		Ended:         timeOf(status.TerminatedTime),
+		Ended:         Time(status.TerminatedTime),
 		Shown: seating.Outlook{
 			KeepAlive: status.KeepAlive == nil || *status.KeepAlive,
 			Prompt:    meta.IsStatusConditionTrue(status.Conditions, licensing.ConditionPrompt),
-			Timeout:   timeOf(status.TimeoutTime),
+			Timeout:   Time(status.TimeoutTime),
 		},
 	}
 	if t := s.Spec.Termination; t != nil {
@@ -162,36 +164,42 @@ func lifeOf(s *licensing.UserSession) seating.Life {
 		life.Termination = &seating.Termination{Action: action, Message: t.Message}
 	}
 	if life.Termination == nil && !s.DeletionTimestamp.IsZero() {
-		life.Termination = &seating.Termination{Action: seating.RequestedByAdministrator, Message: deletedMessage}
+		life.Termination = &seating.Termination{Action: seating.RequestedByAdministrator, Message: DeletedMessage}
 	}
 	return life
 }
 
-// timeOf is a recorded time; absent: zero.
-func timeOf(t *metav1.Time) time.Time {
+// Time is a recorded time; absent: zero.
+func Time(t *metav1.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}
 	return t.Time
 }
 
-// accountFacts is an account as the seating package takes it.
-func accountFacts(a *licensing.LicenseAccount) seating.Account {
+// Account is an account as the seating package takes it.
+func Account(a *licensing.LicenseAccount) seating.Account {
 	return seating.Account{
 		ID:       string(a.UID),
 		User:     a.Spec.UserName,
 		Type:     seating.Seat(a.Spec.Type),
 		Disabled: a.Spec.Disabled,
-		Arrival:  arrivalOf(a, a.Status.ArrivalRevision),
-		Licensed: holdsSeat(a),
+		Arrival:  arrival(a, a.Status.ArrivalRevision),
+		Licensed: HoldsSeat(a),
 	}
 }
 
-// arrivalOf is an object's place in the queue. The revision of one that was not written since its creation is that of its creation.
-func arrivalOf(obj client.Object, recorded string) seating.Arrival {
+// arrival is an object's place in the queue. The revision of one that was not written since its creation is that of its creation.
+func arrival(obj client.Object, recorded string) seating.Arrival {
 	if recorded == "" {
 		recorded = obj.GetResourceVersion()
 	}
 	revision, _ := strconv.ParseUint(recorded, 10, 64)
 	return seating.Arrival{Time: obj.GetCreationTimestamp().Time, Revision: revision, ID: string(obj.GetUID())}
+}
+
+// HoldsSeat says whether an account's record says that it holds a named seat.
+func HoldsSeat(a *licensing.LicenseAccount) bool {
+	c := meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed)
+	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == licensing.ReasonSeatHeld
 }
