@@ -7,7 +7,9 @@ package gatewayapi
 import (
 	_ "embed"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -126,6 +128,9 @@ var kinds = map[Reason]struct {
 	ReasonUnavailable:          {http.StatusServiceUnavailable, "Not available now"},
 	ReasonTooManyWaiting:       {http.StatusServiceUnavailable, "Too many logins wait"},
 }
+
+// Reasons are all the words of this page.
+func Reasons() []Reason { return slices.Collect(maps.Keys(kinds)) }
 
 // NewProblem is the Problem of a reason, with the status and title that belong to it; detail says in a sentence what happened or what must be.
 // A reason that is not among the constants becomes Internal.
