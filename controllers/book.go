@@ -43,6 +43,8 @@ type book struct {
 	// firstSeen is when each undecided session was first seen here.
 	firstSeen map[types.UID]time.Time
 	rivalry   rivalry
+	// rulesSince is when this manager first saw the rules in force.
+	rulesSince time.Time
 	// adopted is when this manager took over the sessions that were there; found are those.
 	adopted time.Time
 	found   map[types.UID]struct{}
@@ -107,10 +109,11 @@ func (b *book) recount(now time.Time) {
 }
 
 // putPool takes in a newer pool.
-func (b *book) putPool(pool *licensing.LicensePool) {
+func (b *book) putPool(pool *licensing.LicensePool, now time.Time) {
 	changed := b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation
 	b.pool = pool
 	if changed {
+		b.rulesSince = now
 		b.ledger.SetRules(facts.Rules(pool))
 	}
 }

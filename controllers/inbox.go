@@ -103,5 +103,6 @@ func matters(before, after client.Object) bool {
 	wasLife, isLife := facts.Life(was), facts.Life(is)
 	return is.Status.State != licensing.SessionActive || was.Status.State != is.Status.State || was.Generation != is.Generation ||
 		was.DeletionTimestamp.IsZero() != is.DeletionTimestamp.IsZero() || wasLife.Shown.Prompt || wasLife.UnsavedWork != isLife.UnsavedWork ||
-		isLife.LastActivity.Before(wasLife.LastActivity) || isLife.LastHeartbeat.Before(wasLife.LastHeartbeat) || wasLife.LastHeartbeat.IsZero() != isLife.LastHeartbeat.IsZero()
+		isLife.LastActivity.Before(wasLife.LastActivity) || isLife.LastHeartbeat.Before(wasLife.LastHeartbeat) ||
+		(wasLife.HeardBy != "" && isLife.HeardBy == "") || wasLife.LastHeartbeat.IsZero() != isLife.LastHeartbeat.IsZero()
 }

@@ -25,6 +25,7 @@ import (
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
+	"github.com/seatkeeper/seatkeeper/internal/witness"
 )
 
 const (
@@ -36,6 +37,8 @@ const (
 	maxTries = 8
 	// parallelWrites bounds the writes of one pool's reconcile under way at once.
 	parallelWrites = 32
+	// rosterLook is how often it is looked whether a replica has fallen silent.
+	rosterLook = 15 * time.Second
 	// tidyAfter is how long carried-out intents stay on a pool that nothing else writes.
 	tidyAfter = 10 * time.Second
 )
@@ -51,6 +54,8 @@ type LicensePoolReconciler struct {
 	Recorder events.EventRecorder
 	// Clock is the only one that deadlines go by (invariant 8).
 	Clock clock.PassiveClock
+	// Roster knows the replicas that hear clients; nil: there are none to be heard before a session ends.
+	Roster *witness.Roster
 	// LongestHold is how long the end of missing clients' sessions is held at the most when most fell silent at once.
 	LongestHold time.Duration
 	// PoolRemovalGrace is how long the sessions of a pool that was deleted stay: it may be back.
@@ -176,7 +181,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	if b.pool != nil && !replaced && notNewer(pool, b.pool.ResourceVersion) {
 		return nil
 	}
-	b.putPool(pool)
+	b.putPool(pool, r.Clock.Now())
 	switch {
 	case b.term == "":
 		b.brake = brakeOf(pool)
@@ -230,6 +235,9 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, since
 func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan, sweep *seating.Sweep) ctrl.Result {
 	now := r.Clock.Now()
 	times := []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt, b.retryAt}
+	if r.Roster != nil && b.ledger.Live() > 0 {
+		times = append(times, now.Add(rosterLook))
+	}
 	if b.refused { // what is refused now is refused a moment later: only what lies ahead counts
 		times = append(slices.DeleteFunc(times, func(t time.Time) bool { return !t.After(now) }), now.Add(later))
 	}

@@ -21,8 +21,19 @@ const maxSweep = 32
 
 // sweepPlan decides on the sessions whose turn has come.
 func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
-	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, Brake: b.brake, LongestBrake: r.LongestHold}
-	m.Until = b.adopted.Add(adoption(b.ledger.Rules()))
+	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, RulesSince: b.rulesSince, Brake: b.brake, LongestBrake: r.LongestHold}
+	if r.Roster != nil {
+		switch since, fresh := r.Roster.Since(); {
+		case !fresh:
+			m.Adopted = m.Now // what the replicas say is not heard: nobody is sentenced
+		case since.After(m.Adopted):
+			m.Adopted = since
+			fallthrough
+		default:
+			b.ledger.SetWitnesses(r.Roster.Witnesses(b.key), since)
+		}
+	}
+	m.Until = m.Adopted.Add(adoption(b.ledger.Rules()))
 	if b.pool != nil {
 		if t, err := time.Parse(time.RFC3339, b.pool.Annotations[licensing.AnnotationReleaseExpiry]); err == nil && !t.After(m.Now) {
 			m.Release = t
@@ -139,6 +150,15 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	now := r.Clock.Now()
 	if b.goneSince.IsZero() {
 		b.goneSince = now
+	}
+	if r.Roster != nil {
+		since, fresh := r.Roster.Since()
+		if !fresh {
+			since = now
+		}
+		if since.After(b.goneSince) {
+			b.goneSince = since // while this manager saw nothing, the pool may have been there
+		}
 	}
 	asked := &seating.Sweep{}
 	for uid, s := range b.sessions {

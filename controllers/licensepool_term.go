@@ -61,6 +61,9 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 			b.dropSession(uid) // deleted, though the watch has not told so yet
 		}
 	}
+	if b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation {
+		b.rulesSince = r.Clock.Now()
+	}
 	b.pool = pool
 	b.clear()
 	for _, intent := range pool.Status.Grants.Intents {

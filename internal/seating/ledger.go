@@ -107,6 +107,9 @@ func (l *Ledger) Session(id string) (Session, bool) {
 	return s, ok
 }
 
+// Live is the number of sessions that hold a seat or need none.
+func (l *Ledger) Live() int { return len(l.sessions) - len(l.pending) }
+
 // PutSession takes in a session as it now is. Of one that has ended only the time is kept, to clear its record: its seat is free.
 func (l *Ledger) PutSession(s Session) {
 	l.RemoveSession(s.ID)

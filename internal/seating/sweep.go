@@ -17,6 +17,8 @@ type Moment struct {
 	// Adopted is when this allocator took over the sessions that were there, Until when it lets their clients be heard again before it ends any of them for
 	// silence or idleness.
 	Adopted, Until time.Time
+	// RulesSince is when the rules last changed: witnesses must have swept by them.
+	RulesSince time.Time
 	// Brake is the brake's state so far, Release when an administrator last released it (zero: never), LongestBrake how long it may hold.
 	Brake        Brake
 	Release      time.Time
@@ -118,7 +120,7 @@ func (w *sweeping) session(s Session) {
 	case why == notDue:
 	case (missing || why == idle) && (s.Life.Found || s.Life.Logon.Before(w.Adopted)) && w.Now.Before(w.Until):
 		w.again(w.Until)
-	case (missing || why == idle) && !w.sworn(w.rules.deadline(s, why), w.Now):
+	case (missing || why == idle) && !w.sworn(w.rules.deadline(s, why), w.Moment):
 		w.again(w.Now.Add(swornLook))
 	case missing && w.held():
 		w.again(w.Now.Add(brakeLook))

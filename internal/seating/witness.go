@@ -31,8 +31,11 @@ type Missing struct {
 	Last    time.Time
 }
 
-// maxSkew is how much the clocks of two replicas may differ (docs/guarantees.md).
-const maxSkew = time.Second
+// MaxSkew is how much the clocks of two replicas may differ (docs/guarantees.md).
+const MaxSkew = time.Second
+
+// rulesKnown is how long it takes a replica at the most to see a changed pool, unless it is cut off and then does not renew its Lease.
+const rulesKnown = 5 * time.Second
 
 // grace is how long a witness that fell silent delays sentences: its clients are heard by another within three heartbeats, and that is written.
 func (r Rules) grace() time.Duration { return 30*time.Second + 3*r.Lifetimes.Heartbeat }
@@ -78,7 +81,14 @@ func (l *Ledger) hear(s *Session) {
 
 // sworn says whether every witness has written down what it heard up to a deadline. One that fell silent is waited for so long that its clients can be heard by others, who then have to
 // have written that too.
-func (l *Ledger) sworn(deadline, now time.Time) bool {
+func (l *Ledger) sworn(deadline time.Time, m Moment) bool {
+	if len(l.witnesses) == 0 {
+		return true
+	}
+	// What was due by other rules is not what is due by these.
+	if known := m.RulesSince.Add(rulesKnown); known.After(deadline) && !m.RulesSince.IsZero() {
+		deadline = known
+	}
 	for _, w := range l.witnesses {
 		if w.Left || w.Silent.IsZero() || w.past(deadline) {
 			continue
@@ -87,7 +97,7 @@ func (l *Ledger) sworn(deadline, now time.Time) bool {
 			deadline = until
 		}
 	}
-	if now.Before(deadline) {
+	if m.Now.Before(deadline) {
 		return false
 	}
 	for _, w := range l.witnesses {
@@ -101,7 +111,7 @@ func (l *Ledger) sworn(deadline, now time.Time) bool {
 // past says whether the witness has swept past a time, whatever the difference of the clocks.
 func (w Witness) past(deadline time.Time) bool {
 	if !w.Own {
-		deadline = deadline.Add(maxSkew)
+		deadline = deadline.Add(MaxSkew)
 	}
 	return !w.Swept.Before(deadline)
 }

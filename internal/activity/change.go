@@ -1,0 +1,73 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
+)
+
+// change is a session's record as it is and as it should be; false: there is nothing to write, since the session has ended, or all is on record.
+func (r *Recorder) change(uid types.UID, now time.Time) (before, after *licensing.UserSession, ok bool) {
+	e := r.entry(uid)
+	if e == nil {
+		return nil, nil, false
+	}
+	rules := e.pool.now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end != nil || e.record.Status.State != licensing.SessionActive {
+		return nil, nil, false
+	}
+	known := e.known()
+	hearer, changes := r.hearer(e, rules, now)
+	if !changes && !e.fresher() && e.changed.IsZero() {
+		return nil, nil, false
+	}
+	after = e.record.DeepCopy()
+	status := &after.Status
+	status.HeardBy = hearer
+	if t := known.Life.LastHeartbeat; !t.IsZero() {
+		status.LastHeartbeatTime = new(metav1.NewTime(t.Truncate(time.Second)))
+	}
+	status.LastActivityTime = new(metav1.NewTime(known.Life.LastActivity))
+	status.UnsavedWork = known.Life.UnsavedWork
+	if e.applications != nil {
+		status.Applications = append([]string{}, *e.applications...) // an empty list is one
+	}
+	if e.attributes != nil {
+		status.SessionAttributes = map[string]licensing.AttributeValue{}
+		for name, value := range *e.attributes {
+			status.SessionAttributes[name] = value
+		}
+		status.SessionAttributeCount = new(int32(len(*e.attributes))) //nolint:gosec // at most 64, as the schema says
+	}
+	facts.ShowDuration(after)
+	facts.ShowOutlook(after, rules.Outlook(facts.Session(after), now), now)
+	return e.record, after, true
+}
+
+// wrote takes in what was written.
+func (r *Recorder) wrote(s *licensing.UserSession, now time.Time) {
+	r.Learn(s)
+	if e := r.entry(s.UID); e != nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.wrote = now
+	}
+}
+
+// refused leaves a session alone for a while that the API server does not let be written: one such must not keep the others from being sworn to.
+func (r *Recorder) refused(uid types.UID, now time.Time) {
+	if e := r.entry(uid); e != nil {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.refused = now.Add(refusal)
+	}
+}

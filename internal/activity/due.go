@@ -1,0 +1,236 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+const (
+	// failover is what the margin before a deadline leaves for another replica to take over, beside two heartbeats.
+	failover = 30 * time.Second
+	// fresh is how much a record's last activity may lag before it is worth a write of its own: half of the minute that people are promised (A7).
+	fresh = 30 * time.Second
+	// settled is how long applications and attributes wait for more of them to change, and rewritten the least time between two writes for their sake.
+	settled, rewritten = 5 * time.Second, 30 * time.Second
+	// refusal is how long a session is left alone after the API server refused its write.
+	refusal = time.Minute
+	// remembered is how long it is known how a session ended whose record was deleted.
+	remembered = time.Hour
+)
+
+// Due is what a sweep has to do.
+type Due struct {
+	// Must are the sessions that have to be written before the sweep is done; May those that may be, for the sake of people, the stalest first.
+	Must, May []types.UID
+	// Passed: a deadline that is on record has passed since the sweep before, so that the leader waits for this one.
+	Passed bool
+	// Missing is what is missing of each pool's clients that this replica answers for.
+	Missing map[types.NamespacedName]seating.Missing
+}
+
+// Due looks at every session. Last is when the last sweep that was made known began; zero: there was none.
+func (r *Recorder) Due(now, last time.Time) Due {
+	var due Due
+	type stale struct {
+		uid types.UID
+		lag time.Duration
+	}
+	var may []stale
+	var forgotten []types.UID
+	silent := map[types.NamespacedName][]time.Time{}
+	windows := map[types.NamespacedName]time.Duration{}
+	for uid, e := range r.all() {
+		rules := e.pool.now()
+		e.mu.Lock()
+		if !e.gone.IsZero() && now.Sub(e.gone) > remembered {
+			forgotten = append(forgotten, uid)
+		}
+		if e.end == nil && e.record.Status.State == licensing.SessionActive {
+			due.Passed = due.Passed || e.passed(rules, last, now)
+			switch must, lag := r.owes(e, rules, now); {
+			case must:
+				due.Must = append(due.Must, uid)
+			case lag > 0:
+				may = append(may, stale{uid, lag})
+			}
+			if e.facts.Life.HeardBy == r.replica {
+				if s := e.known(); now.Sub(s.Life.LastHeartbeat) > rules.SilentAfter() {
+					key := types.NamespacedName{Namespace: e.record.Namespace, Name: e.record.Spec.PoolRef.Name}
+					silent[key], windows[key] = append(silent[key], s.Life.LastHeartbeat), rules.SilenceWindow()
+				}
+			}
+		}
+		e.mu.Unlock()
+	}
+	r.drop(forgotten)
+	slices.SortFunc(may, func(a, b stale) int { return cmp.Compare(b.lag, a.lag) })
+	for _, s := range may {
+		due.May = append(due.May, s.uid)
+	}
+	due.Missing = map[types.NamespacedName]seating.Missing{}
+	for key, times := range silent {
+		n, at := seating.MostWithin(windows[key], times)
+		due.Missing[key] = seating.Missing{Clients: n, Last: at}
+	}
+	return due
+}
+
+// Unwritten are the sessions of which this replica knows something fresher than their records do, the nearest deadline first: what is written before a replica stops in order.
+func (r *Recorder) Unwritten() []types.UID {
+	type unwritten struct {
+		uid      types.UID
+		deadline time.Time
+	}
+	var all []unwritten
+	for uid, e := range r.all() {
+		rules := e.pool.now()
+		e.mu.Lock()
+		if e.end == nil && e.record.Status.State == licensing.SessionActive && (e.fresher() || !e.changed.IsZero()) {
+			deadline := rules.IdleDeadline(e.facts)
+			if deadline.IsZero() {
+				deadline = e.activity.Add(24 * time.Hour) // nothing depends on it
+			}
+			all = append(all, unwritten{uid, deadline})
+		}
+		e.mu.Unlock()
+	}
+	slices.SortFunc(all, func(a, b unwritten) int { return a.deadline.Compare(b.deadline) })
+	uids := make([]types.UID, 0, len(all))
+	for _, u := range all {
+		uids = append(uids, u.uid)
+	}
+	return uids
+}
+
+// all is every session, as of now.
+func (r *Recorder) all() map[types.UID]*entry {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return maps.Clone(r.sessions)
+}
+
+func (r *Recorder) drop(uids []types.UID) {
+	if len(uids) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, uid := range uids {
+		delete(r.sessions, uid)
+	}
+}
+
+// fresher says whether activity, or unsaved work, is known here that is not on record.
+func (e *entry) fresher() bool {
+	return e.activity.After(e.facts.Life.LastActivity) || e.unsaved != nil
+}
+
+// passed says whether a deadline on record lies in (last, now], by the leader's clock too, which may be behind or ahead.
+func (e *entry) passed(rules *seating.Rules, last, now time.Time) bool {
+	within := func(deadline time.Time) bool {
+		return !deadline.IsZero() && deadline.After(last) && !deadline.After(now)
+	}
+	for _, deadline := range [...]time.Time{rules.IdleDeadline(e.facts), e.lostDeadline(rules)} {
+		if within(deadline) || (!deadline.IsZero() && within(deadline.Add(seating.MaxSkew))) {
+			return true
+		}
+	}
+	return false
+}
+
+// lostDeadline is when the client is taken for lost, if nobody answers for it; zero: somebody does, or it never is.
+func (e *entry) lostDeadline(rules *seating.Rules) time.Time {
+	if e.facts.Life.HeardBy != "" {
+		return time.Time{}
+	}
+	return rules.LostDeadline(e.facts)
+}
+
+// owes says whether a session must be written now, or may be for people's sake: then by how much its record lags.
+func (r *Recorder) owes(e *entry, rules *seating.Rules, now time.Time) (must bool, lag time.Duration) {
+	if now.Before(e.refused) {
+		return false, 0
+	}
+	if _, changes := r.hearer(e, rules, now); changes || e.nearDeadline(rules, now) {
+		return true, 0
+	}
+	if !e.changed.IsZero() && !now.Before(e.changed.Add(settled)) && !now.Before(e.wrote.Add(rewritten)) {
+		return true, 0
+	}
+	if lag = e.activity.Sub(e.facts.Life.LastActivity); lag < fresh || now.Sub(e.wrote) < fresh {
+		lag = 0
+	}
+	return false, lag
+}
+
+// nearDeadline says whether what is known here moves the idle deadline that is on record, and that is near; or undoes what the record shows by now.
+func (e *entry) nearDeadline(rules *seating.Rules, now time.Time) bool {
+	if !e.fresher() {
+		return false
+	}
+	recorded, known := rules.IdleDeadline(e.facts), rules.IdleDeadline(e.known())
+	if recorded.Equal(known) {
+		return false
+	}
+	if shown := e.facts.Life.Shown; shown.Prompt || !shown.KeepAlive {
+		return true
+	}
+	near := recorded
+	if known.Before(near) {
+		near = known // what was unsaved is saved
+	}
+	return !now.Before(near.Add(-margin(rules, e.facts.Module)))
+}
+
+// margin is how long before the deadline on record fresher activity is written: two heartbeats and what it takes another replica to take over, and in time for the prompt not to be shown to
+// who works. With a short idle timeout it is three quarters of that, so that a session in constant use is written at most every quarter of it.
+func margin(rules *seating.Rules, module string) time.Duration {
+	m := 2*rules.Lifetimes.Heartbeat + failover
+	if slices.Contains(rules.Lifetimes.PromptModules, module) {
+		m += rules.Lifetimes.PromptLead
+	}
+	return min(m, rules.Lifetimes.Idle*3/4)
+}
+
+// hearer is who should be on record as the one that hears the client, and whether that is another than is.
+func (r *Recorder) hearer(e *entry, rules *seating.Rules, now time.Time) (heardBy string, changes bool) {
+	by := e.facts.Life.HeardBy
+	last := e.known().Life.LastHeartbeat
+	silence := now.Sub(last)
+	switch {
+	case last.IsZero() || rules.Lifetimes.Heartbeat == 0:
+		return by, false
+	case by == r.replica:
+		// It lets go of a client that it has not heard for half of the time after which it is lost: another replica may hear it. And at once when the session is due to idle out: whether a
+		// client is missing, or beats while nobody does anything, is not the same to the brake.
+		patience := max(rules.SilentAfter(), rules.Lifetimes.LostAfter/2)
+		lost := rules.Lifetimes.LostAfter > 0 && silence > patience
+		idle := reached(rules.IdleDeadline(e.facts), now) && silence > rules.SilentAfter()
+		if lost || idle {
+			return "", true
+		}
+		return by, false
+	case by != "" && r.alive(by):
+		return by, false
+	case e.heard.IsZero():
+		return by, false
+	case silence <= rules.SilentAfter():
+		return r.replica, true
+	case e.heard.After(e.facts.Life.LastHeartbeat.Add(time.Second)):
+		return "", true // nobody answers for it, and here it was heard later than the record says
+	default:
+		return by, false
+	}
+}
+
+func reached(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }

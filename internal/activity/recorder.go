@@ -1,0 +1,385 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Package activity keeps in memory what clients tell by their heartbeats, and says which of it must be written to the API server by now, and which may be. Heartbeats themselves
+// write nothing (invariant 9).
+package activity
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/utils/clock"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+// Recorder is what one replica knows of the sessions: their records, as its watch shows them, and what their clients told this replica since. It is safe for concurrent use.
+type Recorder struct {
+	replica string
+	clock   clock.PassiveClock
+	alive   func(replica string) bool
+
+	mu       sync.RWMutex
+	sessions map[types.UID]*entry
+	pools    map[types.NamespacedName]*pool
+}
+
+// pool is the rules of one, as they are now; none while it is unknown.
+type pool struct{ rules atomic.Pointer[seating.Rules] }
+
+func (p *pool) now() *seating.Rules {
+	if rules := p.rules.Load(); rules != nil {
+		return rules
+	}
+	return &unknown
+}
+
+// unknown are the rules of a pool that is not there.
+var unknown = facts.Rules(nil)
+
+// entry is one session. Its record is shared with the watch's cache and never changed.
+type entry struct {
+	mu     sync.Mutex
+	pool   *pool
+	record *licensing.UserSession
+	facts  seating.Session
+	// told is what the client told this replica and the record may lack.
+	told
+	// refused is until when the session is not written again, since the API server refused it.
+	refused time.Time
+	// wrote is when this replica last wrote the record.
+	wrote time.Time
+	// end is how the session ended, gone when its record was seen to be deleted.
+	end  *End
+	gone time.Time
+	subs []chan struct{}
+}
+
+// told is what a client told. Zero values: nothing.
+type told struct {
+	// heard and activity are when the client was last heard, and when its user last did something; the latter in whole seconds, rounded up.
+	heard, activity time.Time
+	unsaved         *bool
+	applications    *[]string
+	attributes      *map[string]licensing.AttributeValue
+	// changed is since when applications or attributes wait to be written.
+	changed time.Time
+}
+
+// Report is what one heartbeat says.
+type Report struct {
+	// Active: the user did something since the heartbeat before.
+	Active bool
+	// IdleFor, if HasIdleFor, is how long ago the user last did something, by the client's own elapsed time: it is exact, and whichever replica hears it next knows as much as the one before.
+	IdleFor    time.Duration
+	HasIdleFor bool
+	// UnsavedWork, Applications and SessionAttributes are as before where they are nil.
+	UnsavedWork       *bool
+	Applications      *[]string
+	SessionAttributes *map[string]licensing.AttributeValue
+}
+
+// Outcome is what a heartbeat is answered.
+type Outcome struct {
+	// Known: the session is known here. If not, nothing was recorded.
+	Known bool
+	// Ended is how the session ended; nil: it lives.
+	Ended *End
+	State licensing.SessionState
+	// Timeout is when the session ends if it stays idle; zero: never.
+	Timeout           time.Time
+	Prompt, KeepAlive bool
+	// Heartbeat is how often the client should be heard.
+	Heartbeat time.Duration
+}
+
+// End is how a session ended, or was denied.
+type End struct {
+	Action          licensing.TerminationAction
+	Reason, Message string
+	Time            time.Time
+}
+
+// New returns a recorder for a replica. The alive function says whether another replica answers for the clients that it says it hears.
+func New(replica string, clock clock.PassiveClock, alive func(replica string) bool) *Recorder {
+	return &Recorder{replica: replica, clock: clock, alive: alive, sessions: map[types.UID]*entry{}, pools: map[types.NamespacedName]*pool{}}
+}
+
+// Replica is the name under which this replica answers for clients.
+func (r *Recorder) Replica() string { return r.replica }
+
+// Beat takes in a heartbeat. It writes nothing and waits for nothing.
+func (r *Recorder) Beat(uid types.UID, report *Report) Outcome {
+	e := r.entry(uid)
+	if e == nil {
+		return Outcome{}
+	}
+	rules := e.pool.now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end != nil {
+		return Outcome{Known: true, Ended: e.end}
+	}
+	now := r.clock.Now() // under the lock: a sweep that begins later sees what was heard earlier
+	e.hear(report, now)
+	s := e.known()
+	o := rules.Outlook(s, now)
+	return Outcome{Known: true, State: e.record.Status.State, Timeout: o.Timeout, Prompt: o.Prompt, KeepAlive: o.KeepAlive, Heartbeat: rules.Lifetimes.Heartbeat}
+}
+
+// hear keeps what a heartbeat says.
+func (e *entry) hear(report *Report, now time.Time) {
+	e.heard = now
+	if report.Active || report.HasIdleFor {
+		at := now
+		if report.HasIdleFor {
+			at = now.Add(-report.IdleFor)
+		}
+		if at = wholeSecond(at); at.After(e.activity) {
+			e.activity = at
+		}
+	}
+	if report.UnsavedWork != nil {
+		e.unsaved = report.UnsavedWork
+	}
+	if report.Applications != nil && !slices.Equal(*report.Applications, e.openApplications()) {
+		e.applications = report.Applications
+		e.note(now)
+	}
+	if report.SessionAttributes != nil && !maps.Equal(*report.SessionAttributes, e.sessionAttributes()) {
+		e.attributes = report.SessionAttributes
+		e.note(now)
+	}
+}
+
+func (t *told) note(now time.Time) {
+	if t.changed.IsZero() {
+		t.changed = now
+	}
+}
+
+// known is the session as this replica knows it: its record, and what its client told since.
+func (e *entry) known() seating.Session {
+	s := e.facts
+	if e.activity.After(s.Life.LastActivity) {
+		s.Life.LastActivity = e.activity
+	}
+	if e.heard.After(s.Life.LastHeartbeat) {
+		s.Life.LastHeartbeat = e.heard
+	}
+	if e.unsaved != nil {
+		s.Life.UnsavedWork = *e.unsaved
+	}
+	return s
+}
+
+func (e *entry) openApplications() []string {
+	switch {
+	case e.applications != nil:
+		return *e.applications
+	case e.record.Status.Applications != nil:
+		return e.record.Status.Applications
+	default:
+		return e.record.Spec.Applications
+	}
+}
+
+func (e *entry) sessionAttributes() map[string]licensing.AttributeValue {
+	switch {
+	case e.attributes != nil:
+		return *e.attributes
+	case e.record.Status.SessionAttributes != nil:
+		return e.record.Status.SessionAttributes
+	default:
+		return e.record.Spec.SessionAttributes
+	}
+}
+
+// wholeSecond rounds up to a second, which is what records keep: nobody's idle period is cut short.
+func wholeSecond(t time.Time) time.Time {
+	return t.Add(time.Second - time.Nanosecond).Truncate(time.Second)
+}
+
+func (r *Recorder) entry(uid types.UID) *entry {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.sessions[uid]
+}
+
+// Snapshot is a session as this replica knows it.
+type Snapshot struct {
+	// Record is the API server's, shared and not to be changed; nil: it was deleted, and only its end is known.
+	Record *licensing.UserSession
+	// The rest is the freshest known here.
+	LastActivity, LastHeartbeat time.Time
+	UnsavedWork                 bool
+	Applications                []string
+	SessionAttributes           map[string]licensing.AttributeValue
+	Outlook                     seating.Outlook
+	// Ended is how the session ended; nil: it has not.
+	Ended *End
+}
+
+// Session returns what is known of a session; false: nothing.
+func (r *Recorder) Session(uid types.UID) (Snapshot, bool) {
+	e := r.entry(uid)
+	if e == nil {
+		return Snapshot{}, false
+	}
+	rules := e.pool.now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.gone.IsZero() {
+		return Snapshot{Ended: e.end}, true
+	}
+	s := e.known()
+	return Snapshot{Record: e.record, LastActivity: s.Life.LastActivity, LastHeartbeat: s.Life.LastHeartbeat, UnsavedWork: s.Life.UnsavedWork,
+		Applications: e.openApplications(), SessionAttributes: e.sessionAttributes(), Outlook: rules.Outlook(s, r.clock.Now()), Ended: e.end}, true
+}
+
+// Learn takes in a record, by watch or read otherwise; the newest stays.
+func (r *Recorder) Learn(s *licensing.UserSession) {
+	key := types.NamespacedName{Namespace: s.Namespace, Name: s.Spec.PoolRef.Name}
+	r.mu.Lock()
+	e := r.sessions[s.UID]
+	if e == nil {
+		e = &entry{pool: r.pool(key)}
+		r.sessions[s.UID] = e
+		e.mu.Lock()
+		e.take(s)
+		e.mu.Unlock()
+		r.mu.Unlock()
+		return
+	}
+	r.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.gone.IsZero() || (e.record != nil && notNewer(s, e.record.ResourceVersion)) {
+		return
+	}
+	e.take(s)
+	e.tell()
+}
+
+// take takes in a newer record and drops what was told and is in it.
+func (e *entry) take(s *licensing.UserSession) {
+	e.record, e.facts = s, facts.Session(s)
+	if e.unsaved != nil && *e.unsaved == s.Status.UnsavedWork {
+		e.unsaved = nil
+	}
+	if e.applications != nil && s.Status.Applications != nil && slices.Equal(*e.applications, s.Status.Applications) {
+		e.applications = nil
+	}
+	if e.attributes != nil && s.Status.SessionAttributes != nil && maps.Equal(*e.attributes, s.Status.SessionAttributes) {
+		e.attributes = nil
+	}
+	if e.applications == nil && e.attributes == nil {
+		e.changed = time.Time{}
+	}
+	if s.Status.State == licensing.SessionTerminated || s.Status.State == licensing.SessionDenied {
+		e.end = endOf(s)
+		e.told = told{}
+	}
+}
+
+func endOf(s *licensing.UserSession) *End {
+	end := &End{Action: s.Status.TerminationAction, Reason: string(s.Status.TerminationAction), Message: s.Status.Message, Time: facts.Time(s.Status.TerminatedTime)}
+	if s.Status.State == licensing.SessionDenied {
+		end.Reason = licensing.ReasonTerminated
+		for _, c := range s.Status.Conditions {
+			if c.Type == licensing.ConditionGranted {
+				end.Reason = c.Reason
+			}
+		}
+	}
+	return end
+}
+
+// Forget takes in that a record was deleted. A live session ended thereby (C8); how a session ended is remembered for an hour.
+func (r *Recorder) Forget(uid types.UID) {
+	r.mu.Lock()
+	e := r.sessions[uid]
+	if e == nil {
+		r.mu.Unlock()
+		return
+	}
+	r.mu.Unlock()
+	now := r.clock.Now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.end == nil {
+		action := licensing.RequestedByAdministrator
+		e.end = &End{Action: action, Reason: string(action), Message: facts.DeletedMessage, Time: now}
+		if t := e.facts.Life.Termination; t != nil { // somebody had asked for its end before
+			e.end.Action, e.end.Reason = licensing.TerminationAction(t.Action), string(t.Action)
+			if t.Message != "" {
+				e.end.Message = t.Message
+			}
+		}
+	}
+	e.told, e.record, e.gone = told{}, nil, now
+	e.tell()
+}
+
+// Subscribe returns a channel that gets a token when the session's record changes, and a function to leave by. A session that is not known is waited for.
+func (r *Recorder) Subscribe(uid types.UID) (changes <-chan struct{}, leave func()) {
+	c := make(chan struct{}, 1)
+	r.mu.Lock()
+	e := r.sessions[uid]
+	if e == nil {
+		r.mu.Unlock()
+		return c, func() {}
+	}
+	r.mu.Unlock()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.subs = append(e.subs, c)
+	return c, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.subs = slices.DeleteFunc(e.subs, func(other chan struct{}) bool { return other == c })
+	}
+}
+
+// tell wakes those who wait for the session to change.
+func (e *entry) tell() {
+	for _, c := range e.subs {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// SetPool takes in a pool's rules; nil: there is no such pool.
+func (r *Recorder) SetPool(key types.NamespacedName, pool *licensing.LicensePool) {
+	r.mu.Lock()
+	p := r.pool(key)
+	r.mu.Unlock()
+	rules := facts.Rules(pool)
+	p.rules.Store(&rules)
+}
+
+// pool is the one of that name, known or not; r.mu is held.
+func (r *Recorder) pool(key types.NamespacedName) *pool {
+	p := r.pools[key]
+	if p == nil {
+		p = &pool{}
+		r.pools[key] = p
+	}
+	return p
+}
+
+// notNewer says whether a record is no newer than a revision.
+func notNewer(s *licensing.UserSession, revision string) bool {
+	order, err := resourceversion.CompareResourceVersion(s.ResourceVersion, revision)
+	return err == nil && order <= 0
+}

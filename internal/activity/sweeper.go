@@ -1,0 +1,224 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/witness"
+)
+
+const (
+	// sweepEvery is how often it is looked what must be written.
+	sweepEvery = time.Second
+	// parallelWrites bounds the must writes under way at once, parallelFresh the others.
+	parallelWrites, parallelFresh = 32, 4
+	// maxTries bounds how often one write is tried when others write the session too.
+	maxTries = 5
+	// writeTimeout bounds one write.
+	writeTimeout = 10 * time.Second
+	// flushTimeout is how long a replica that stops writes down what it knows.
+	flushTimeout = 10 * time.Second
+)
+
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licensepools,verbs=get;list;watch
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=usersessions/status,verbs=patch
+
+// Sweeper writes down what the Recorder knows: what must be written just in time, before a deadline on record, and with what is left of a budget what people like to see fresh. After
+// each sweep that the leader waits for, and every ten seconds, it says so by the replica's Lease.
+type Sweeper struct {
+	Recorder *Recorder
+	// Client writes; Live reads from the API server itself.
+	Client client.Client
+	Live   client.Reader
+	// Lease is this replica's; Roster knows the others'.
+	Lease  *witness.Lease
+	Roster *witness.Roster
+	Clock  clock.PassiveClock
+	Log    logr.Logger
+	// Freshness is how many writes a second may be made for people's sake; 0: none.
+	Freshness float64
+
+	// sworn is when the last sweep began that the Lease tells of; renewed is when that was.
+	sworn, renewed time.Time
+	contact        atomic.Int64
+	budget         *rate.Limiter
+	// fresh says that the writes of the budget are still under way.
+	fresh atomic.Bool
+}
+
+// NeedLeaderElection is false: every replica writes down what it hears.
+func (s *Sweeper) NeedLeaderElection() bool { return false }
+
+// Start sweeps until the context ends, then writes all that is known and takes the Lease away.
+func (s *Sweeper) Start(ctx context.Context) error {
+	ticks := time.NewTicker(sweepEvery)
+	defer ticks.Stop()
+	var failing bool
+	for {
+		switch err := s.Sweep(ctx); {
+		case err == nil && failing:
+			s.Log.Info("What clients tell is written down again")
+			failing = false
+		case err != nil && ctx.Err() == nil && !failing:
+			s.Log.Error(err, "What clients tell cannot be written down; it is kept in memory and tried again every second")
+			failing = true
+		}
+		select {
+		case <-ctx.Done():
+			s.Finish()
+			return nil
+		case <-ticks.C:
+		}
+	}
+}
+
+// Sweep writes what must be written and says so. An error says that something remains unwritten; then the Lease is not renewed.
+func (s *Sweeper) Sweep(ctx context.Context) error {
+	began := s.Clock.Now()
+	due := s.Recorder.Due(began, s.sworn)
+	if err := s.write(ctx, due.Must, parallelWrites); err != nil {
+		return err
+	}
+	if due.Passed || began.Sub(s.renewed) >= witness.RenewEvery {
+		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		defer cancel()
+		if err := s.Lease.Renew(ctx, witness.Report{Swept: began, Missing: due.Missing}); err != nil {
+			return fmt.Errorf("renewing the replica's lease: %w", err)
+		}
+		s.sworn, s.renewed = began, began
+		s.contact.Store(s.Clock.Now().UnixNano())
+		for _, name := range s.Roster.Stale() {
+			if err := s.Lease.Clear(ctx, name); err != nil {
+				s.Log.V(1).Info("The lease of a replica that is long gone could not be removed", "lease", name, "error", err.Error())
+			}
+		}
+	}
+	s.freshen(ctx, due.May)
+	return nil
+}
+
+// CutOff says whether this replica has not been able to say that it wrote down what it heard for so long that its clients had better be heard by another.
+func (s *Sweeper) CutOff() bool {
+	last := s.contact.Load()
+	return last != 0 && s.Clock.Now().Sub(time.Unix(0, last)) > witness.SilentAfter
+}
+
+// Finish writes down all that is known, and takes the Lease away if that went well: nobody has to wait for this replica then.
+func (s *Sweeper) Finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+	defer cancel()
+	uids := s.Recorder.Unwritten()
+	if err := s.write(ctx, uids, parallelWrites); err != nil {
+		s.Log.Error(err, "Not all that clients told is written down; others wait for this replica's clients to be heard elsewhere", "sessions", len(uids))
+		return
+	}
+	if err := s.Lease.Remove(ctx); err != nil {
+		s.Log.Error(err, "The replica's lease could not be removed")
+	}
+}
+
+// freshen writes what may be written, within the budget and beside the sweeps.
+func (s *Sweeper) freshen(ctx context.Context, uids []types.UID) {
+	if s.Freshness <= 0 || len(uids) == 0 || !s.fresh.CompareAndSwap(false, true) {
+		return
+	}
+	if s.budget == nil {
+		s.budget = rate.NewLimiter(rate.Limit(s.Freshness), max(1, int(s.Freshness)))
+	}
+	most := 0
+	for most < len(uids) && s.budget.Allow() {
+		most++
+	}
+	go func() {
+		defer s.fresh.Store(false)
+		if err := s.write(ctx, uids[:most], parallelFresh); err != nil && ctx.Err() == nil {
+			s.Log.V(1).Info("What people like to see fresh could not be written", "error", err.Error())
+		}
+	}()
+}
+
+// maxFailures is how many writes of a sweep may fail before the rest is left for the next one: the API server is away then, and each would wait for its time-out.
+const maxFailures = 3
+
+// write writes sessions, many at once. The first few errors are returned.
+func (s *Sweeper) write(ctx context.Context, uids []types.UID, parallel int) error {
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	var mu sync.Mutex
+	var errs []error
+	for _, uid := range uids {
+		group.Go(func() error {
+			mu.Lock()
+			hopeless := len(errs) >= maxFailures
+			mu.Unlock()
+			if hopeless {
+				return nil
+			}
+			if err := s.writeOne(ctx, uid); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // each error stands in errs
+	return errors.Join(errs[:min(len(errs), maxFailures)]...)
+}
+
+// writeOne writes one session, on the condition that nobody wrote it in between; if somebody did, it is read and decided on anew.
+func (s *Sweeper) writeOne(ctx context.Context, uid types.UID) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	var err error
+	for range maxTries {
+		now := s.Clock.Now()
+		before, after, ok := s.Recorder.change(uid, now)
+		if !ok {
+			return nil
+		}
+		patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		switch err = s.Client.Status().Patch(ctx, after, patch); {
+		case err == nil:
+			activityWrites.Inc()
+			s.Recorder.wrote(after, now)
+			return nil
+		case apierrors.IsNotFound(err):
+			s.Recorder.Forget(uid)
+			return nil
+		case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
+			s.Log.Error(err, "The API server refuses what a client told", "namespace", before.Namespace, "session", before.Name)
+			s.Recorder.refused(uid, now)
+			return nil
+		case !apierrors.IsConflict(err):
+			return fmt.Errorf("writing session %s: %w", before.Name, err)
+		}
+		newest := &licensing.UserSession{}
+		switch err = s.Live.Get(ctx, client.ObjectKeyFromObject(before), newest); {
+		case apierrors.IsNotFound(err), err == nil && newest.UID != uid:
+			s.Recorder.Forget(uid)
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading session %s: %w", before.Name, err)
+		}
+		s.Recorder.Learn(newest)
+	}
+	return err
+}
