@@ -116,7 +116,7 @@ func node(text string) (netip.Addr, bool) {
 	if addr, err := netip.ParseAddr(text); err == nil {
 		return plain(addr), true
 	}
-	host, port := text, ""
+	var host, port string
 	if inner, bracketed := strings.CutPrefix(text, "["); bracketed {
 		var closed bool
 		host, port, closed = strings.Cut(inner, "]")

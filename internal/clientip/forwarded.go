@@ -6,6 +6,7 @@ package clientip
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -13,8 +14,7 @@ import (
 // separates nothing. Empty elements, which the grammar of lists allows, are left out.
 func backwards(lines []string, quotes bool) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for i := len(lines) - 1; i >= 0; i-- {
-			line := lines[i]
+		for _, line := range slices.Backward(lines) {
 			for line != "" {
 				start := lastComma(line, quotes)
 				element := strings.Trim(line[start+1:], " \t")

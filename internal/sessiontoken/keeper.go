@@ -69,13 +69,9 @@ func (k *Keeper) Start(ctx context.Context) error {
 	}
 	failures, said := 0, ""
 	for ctx.Err() == nil {
-		err := k.step(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err == nil:
+		if err := k.step(ctx); err == nil {
 			failures, said = 0, ""
-		default:
+		} else if ctx.Err() == nil {
 			failures++
 			if said != err.Error() {
 				said = err.Error()

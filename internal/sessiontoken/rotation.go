@@ -92,22 +92,23 @@ func (n *known) needed(keys []key, oldest time.Time, anyKnown bool, now time.Tim
 	if n.unneeded == nil {
 		n.unneeded = map[string]time.Time{}
 	}
+	drop := 0
 	for i := 0; i+1 < len(keys) && keys[i].ID != n.signing; i++ {
-		retired := keys[i+1].Created.Add(signAfter + skew)
+		id, retired := keys[i].ID, keys[i+1].Created.Add(signAfter+skew)
 		if !anyKnown || !oldest.After(retired) {
-			delete(n.unneeded, keys[i].ID)
-			return keys[i:]
+			delete(n.unneeded, id)
+			continue
 		}
-		since, ok := n.unneeded[keys[i].ID]
+		since, ok := n.unneeded[id]
 		if !ok || since.After(now) {
-			n.unneeded[keys[i].ID] = now
-			return keys[i:]
+			since = now
+			n.unneeded[id] = now
 		}
-		if now.Sub(since) < dropAfter {
-			return keys[i:]
+		if drop == i && now.Sub(since) >= dropAfter {
+			drop++
 		}
 	}
-	return keys
+	return keys[drop:]
 }
 
 // learn takes keys up as those that are valid now, and says whether anything changed.
@@ -139,9 +140,9 @@ func (n *known) choose(keys []key, seen map[string]time.Time, now time.Time) str
 	if len(keys) == 0 {
 		return ""
 	}
-	for i := len(keys) - 1; i >= 0; i-- {
-		if keys[i].ID == n.signing || now.Sub(seen[keys[i].ID]) >= signAfter {
-			return keys[i].ID
+	for _, key := range slices.Backward(keys) {
+		if key.ID == n.signing || now.Sub(seen[key.ID]) >= signAfter {
+			return key.ID
 		}
 	}
 	return keys[max(0, len(keys)-2)].ID
