@@ -4,16 +4,12 @@
 package callers
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -37,8 +33,8 @@ type server struct {
 	asked    atomic.Int64
 }
 
-// newServer knows the tokens "ann", "bob", ...: each of the user of that name, made for our audience; "pod" is the default token of a pod. "" is nobody's. The
-// user ann may sign users on, in the namespace itsm.
+// newServer knows the tokens "token-of-ann", "token-of-bob", ...: each of the user of that name, made for our audience; "token-of-pod" is the default
+// token of a pod. The user ann may sign users on, in the namespace itsm.
 func newServer() *server {
 	s := &server{Clientset: fake.NewClientset()}
 	s.tokens = func(r *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
@@ -52,13 +48,16 @@ func newServer() *server {
 		if name == "pod" {
 			r.Status.Audiences = nil
 		}
-		r.Status.User = authenticationv1.UserInfo{Username: name, UID: "uid-" + name, Groups: []string{"servers"}, Extra: map[string]authenticationv1.ExtraValue{"pod": {"a", "b"}}}
+		r.Status.User = authenticationv1.UserInfo{
+			Username: name, UID: "uid-" + name, Groups: []string{"servers"}, Extra: map[string]authenticationv1.ExtraValue{"pod": {"a", "b"}},
+		}
 		return r, nil
 	}
 	s.accesses = func(r *authorizationv1.SubjectAccessReview) (*authorizationv1.SubjectAccessReview, error) {
 		a := r.Spec.ResourceAttributes
-		r.Status.Allowed = r.Spec.User == "ann" && a.Namespace == "itsm" && a.Verb == "create" && a.Group == "licensing.seatkeeper.dev" && a.Resource == "usersessions" &&
-			reflect.DeepEqual(r.Spec.Extra, map[string]authorizationv1.ExtraValue{"pod": {"a", "b"}}) && slices.Equal(r.Spec.Groups, []string{"servers"}) && r.Spec.UID == "uid-ann"
+		asked := a.Namespace == "itsm" && a.Verb == "create" && a.Group == "licensing.seatkeeper.dev" && a.Resource == "usersessions"
+		r.Status.Allowed = asked && r.Spec.User == "ann" && r.Spec.UID == "uid-ann" && slices.Equal(r.Spec.Groups, []string{"servers"}) &&
+			reflect.DeepEqual(r.Spec.Extra, map[string]authorizationv1.ExtraValue{"pod": {"a", "b"}})
 		return r, nil
 	}
 	s.PrependReactor("create", "tokenreviews", func(action kubetesting.Action) (bool, runtime.Object, error) {
@@ -135,7 +134,9 @@ func TestWhoIsNotAuthenticated(t *testing.T) {
 	s.wantAsked(t, 3)
 	// The answer names other audiences only, as that of a server without audiences does.
 	s.tokens = func(r *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
-		r.Status = authenticationv1.TokenReviewStatus{Authenticated: true, Audiences: []string{"https://kubernetes.default.svc", "seatkeeper2"}, User: authenticationv1.UserInfo{Username: "ann"}}
+		r.Status = authenticationv1.TokenReviewStatus{
+			Authenticated: true, Audiences: []string{"https://kubernetes.default.svc", "seatkeeper2"}, User: authenticationv1.UserInfo{Username: "ann"},
+		}
 		return r, nil
 	}
 	if _, err := g.Authenticate(t.Context(), "token-of-cid"); !errors.Is(err, ErrUnauthenticated) {
@@ -199,8 +200,12 @@ func TestAFailureIsNotRemembered(t *testing.T) {
 		"shows the token":   errors.New("cannot review token-of-ann"),
 	} {
 		t.Run(what, func(t *testing.T) {
-			s.tokens = func(*authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) { return nil, failure }
-			s.accesses = func(*authorizationv1.SubjectAccessReview) (*authorizationv1.SubjectAccessReview, error) { return nil, failure }
+			s.tokens = func(*authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
+				return nil, failure
+			}
+			s.accesses = func(*authorizationv1.SubjectAccessReview) (*authorizationv1.SubjectAccessReview, error) {
+				return nil, failure
+			}
 			_, err := g.Authenticate(t.Context(), "token-of-ann")
 			if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnauthenticated) || strings.Contains(err.Error(), "token-of-ann") {
 				t.Errorf("Authenticate: %v", err)
@@ -218,56 +223,6 @@ func TestAFailureIsNotRemembered(t *testing.T) {
 	if err != nil {
 		t.Errorf("after the API server came back: %v", err)
 	}
-}
-
-// However many ask at once, one review answers them; who leaves meanwhile does so at once, and spoils nothing for the others.
-func TestOneReviewForAllWhoAskAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newServer()
-		g := s.guard(clock.RealClock{})
-		tokens := s.tokens
-		s.tokens = func(r *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
-			time.Sleep(2 * time.Second)
-			return tokens(r)
-		}
-		began := time.Now()
-		first, leave := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		all.Go(func() {
-			if _, err := g.Authenticate(first, "token-of-ann"); !errors.Is(err, ErrUnavailable) || !errors.Is(err, context.Canceled) {
-				t.Errorf("who left got %v", err)
-			}
-			if time.Since(began) != 0 {
-				t.Error("who left waited for the answer")
-			}
-		})
-		synctest.Wait()
-		for range 50 {
-			all.Go(func() {
-				if caller, err := g.Authenticate(t.Context(), "token-of-ann"); err != nil || caller.Username != "ann" {
-					t.Errorf("who stayed got %v, %v", caller, err)
-				}
-			})
-		}
-		synctest.Wait()
-		leave()
-		all.Wait()
-		s.wantAsked(t, 1)
-	})
-}
-
-// A review that hangs is given up after its own time.
-func TestAReviewThatHangs(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGuard(hanging{}, nil, audience, clock.RealClock{})
-		began := time.Now()
-		if _, err := g.Authenticate(t.Context(), "token-of-ann"); !errors.Is(err, ErrUnavailable) {
-			t.Errorf("got %v", err)
-		}
-		if took := time.Since(began); took != reviewTimeout {
-			t.Errorf("gave up after %s", took)
-		}
-	})
 }
 
 func TestStrangersDoNotPushCallersOut(t *testing.T) {
@@ -303,30 +258,6 @@ func TestMemoryForgetsTheOldestFirst(t *testing.T) {
 	}
 	if got, ok := m.get(digest{2}); ok || len(m.answers) != 3 {
 		t.Errorf("%d is remembered beyond the bound (%d answers)", got, len(m.answers))
-	}
-}
-
-func TestManyCallersAtOnce(t *testing.T) {
-	s := newServer()
-	g := s.guard(clock.RealClock{})
-	var all sync.WaitGroup
-	for i := range 8 {
-		all.Go(func() {
-			for j := range 50 {
-				name := fmt.Sprint("user-", (i+j)%5)
-				caller, err := g.Authenticate(t.Context(), "token-of-"+name)
-				if err != nil || caller.Username != name {
-					t.Errorf("%s is %v, %v", name, caller, err)
-				}
-				if err := g.Authorize(t.Context(), caller, "itsm"); !errors.Is(err, ErrForbidden) {
-					t.Errorf("%s: %v", name, err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	if n := s.asked.Load(); n < 10 || n > 100 {
-		t.Errorf("asked %d times about five callers", n)
 	}
 }
 

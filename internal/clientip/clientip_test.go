@@ -11,22 +11,26 @@ import (
 	"testing"
 )
 
-func parse(t testing.TB, cidrs string) Proxies {
-	t.Helper()
+func parse(tb testing.TB, cidrs string) Proxies {
+	tb.Helper()
 	p, err := Parse(cidrs)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
 func TestParse(t *testing.T) {
-	for _, good := range []string{"", "  ", "10.0.0.0/8", "10.0.0.0/8, fd00::/8", "192.0.2.7", "2001:db8::7", "::ffff:10.0.0.0/104", "10.1.2.3/8", "0.0.0.0/0,::/0", "::ffff:192.0.2.7"} {
+	for _, good := range []string{
+		"", "  ", "10.0.0.0/8", "10.0.0.0/8, fd00::/8", "192.0.2.7", "2001:db8::7", "::ffff:10.0.0.0/104", "10.1.2.3/8", "0.0.0.0/0,::/0", "::ffff:192.0.2.7",
+	} {
 		if _, err := Parse(good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
-	for _, bad := range []string{",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0", "proxy", "fe80::1%eth0", "fe80::%eth0/64", "::ffff:10.0.0.0/90", "10.0.0.0/8 fd00::/8", "[fd00::1]", "10.0.0.0/-1"} {
+	for _, bad := range []string{
+		",", "10.0.0.0/8,", "10.0.0.0/33", "10.0.0", "proxy", "fe80::1%eth0", "fe80::%eth0/64", "::ffff:10.0.0.0/90", "10.0.0.0/8 fd00::/8", "[fd00::1]", "10.0.0.0/-1",
+	} {
 		if p, err := Parse(bad); err == nil || !strings.Contains(err.Error(), "must be a network") || len(p.networks) != 0 {
 			t.Errorf("%q: %v, %v", bad, p, err)
 		}
@@ -166,7 +170,9 @@ func FuzzOf(f *testing.F) {
 
 func BenchmarkOf(b *testing.B) {
 	p := parse(b, "10.0.0.0/8, fd00::/8")
-	for header, line := range map[string]string{"X-Forwarded-For": "127.0.0.1, 198.51.100.1, 10.0.0.2", "Forwarded": `for=127.0.0.1, for="[2001:db8::1]:443";proto=https, for=10.0.0.2`} {
+	for header, line := range map[string]string{
+		"X-Forwarded-For": "127.0.0.1, 198.51.100.1, 10.0.0.2", "Forwarded": `for=127.0.0.1, for="[2001:db8::1]:443";proto=https, for=10.0.0.2`,
+	} {
 		b.Run(header, func(b *testing.B) {
 			r := &http.Request{RemoteAddr: "10.0.0.1:4711", Header: http.Header{header: {line}}}
 			b.ReportAllocs()

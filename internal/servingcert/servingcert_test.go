@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -196,11 +197,12 @@ func swapped(t *testing.T) (folder string, swap func(pair map[string][]byte)) {
 			t.Fatal(err)
 		}
 	}
-	old := ""
+	old, versions := "", 0
 	return folder, func(pair map[string][]byte) {
 		t.Helper()
-		version, err := os.MkdirTemp(folder, "..version")
-		if err != nil {
+		versions++
+		version := filepath.Join(folder, fmt.Sprint("..version", versions))
+		if err := os.Mkdir(version, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		write(t, version, pair, certificateFile, keyFile)

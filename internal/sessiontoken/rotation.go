@@ -34,6 +34,8 @@ type known struct {
 	// revoked is the latest revocation whose time has come.
 	revoked time.Time
 	signing string
+	// upTo is when the Secret was last read well.
+	upTo time.Time
 }
 
 // unrevoked is what a revocation leaves of keys.
@@ -113,12 +115,13 @@ func (n *known) needed(keys []key, oldest time.Time, anyKnown bool, now time.Tim
 
 // learn takes keys up as those that are valid now, and says whether anything changed.
 func (n *known) learn(keys []key, now time.Time) bool {
+	late := n.upTo.IsZero() || now.Sub(n.upTo).Abs() >= signAfter
 	seen, unneeded := make(map[string]time.Time, len(keys)), map[string]time.Time{}
 	for _, key := range keys {
 		at, ok := n.seen[key.ID]
 		switch {
-		case !ok && now.Sub(key.Created).Abs() >= settled:
-			// This replica comes late to it: it just started, or was cut off.
+		case !ok && late && now.Sub(key.Created).Abs() >= settled:
+			// Not a new one, but this replica just started, or was cut off.
 			at = now.Add(-signAfter)
 		case !ok, at.After(now):
 			at = now

@@ -50,7 +50,7 @@ func (k *Keeper) try(ctx context.Context) error {
 	if err != nil {
 		// Those in memory go on, less what was revoked.
 		k.learn(k.known.unrevoked(k.known.keys))
-		return errors.Join(revocation, fmt.Errorf("the Secret %s/%s is %w: restore it from a backup, or delete it, and it is made anew (by a running replica with the keys that replica holds)",
+		return errors.Join(revocation, fmt.Errorf("the Secret %s/%s is %w: restore it from a backup, or delete it while a replica with good keys runs, which makes it anew with those",
 			k.Namespace, k.Name, err))
 	}
 	return errors.Join(revocation, k.change(ctx, secret, keys))
@@ -59,6 +59,7 @@ func (k *Keeper) try(ctx context.Context) error {
 // change writes what is to change about the keys, and takes up what is stored.
 func (k *Keeper) change(ctx context.Context, secret *corev1.Secret, stored []key) error {
 	now := k.Clock.Now()
+	defer func() { k.known.upTo = now }()
 	valid := stored
 	if (k.known.uid != "" && secret.UID != k.known.uid) || len(stored) == 0 {
 		// Deleted, emptied, or put back by somebody: the tokens that are out go on.
@@ -128,6 +129,7 @@ func (k *Keeper) create(ctx context.Context) error {
 	k.known.uid = secret.UID
 	k.tell(nil, keys)
 	k.learn(keys)
+	k.known.upTo = k.Clock.Now()
 	return nil
 }
 

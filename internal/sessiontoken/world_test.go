@@ -161,7 +161,9 @@ func (w *world) edit(change func(*corev1.Secret)) {
 
 func (w *world) revokeBefore(at time.Time) {
 	w.t.Helper()
-	w.edit(func(s *corev1.Secret) { s.Annotations = map[string]string{AnnotationRevokeBefore: at.Format(time.RFC3339)} })
+	w.edit(func(s *corev1.Secret) {
+		s.Annotations = map[string]string{AnnotationRevokeBefore: at.Format(time.RFC3339)}
+	})
 }
 
 func (w *world) deleteSecret() {
@@ -211,7 +213,10 @@ func (w *world) discreet(keys []key, errs ...error) {
 	w.mu.Unlock()
 	said += fmt.Sprintf("%v %+v %#v %v", keys, keys, keys, errors.Join(errs...))
 	for _, key := range keys {
-		for _, shown := range []string{string(key.Secret), base64.StdEncoding.EncodeToString(key.Secret), base64.RawURLEncoding.EncodeToString(key.Secret), fmt.Sprintf("%x", key.Secret), fmt.Sprint(key.Secret)} {
+		for _, shown := range []string{
+			string(key.Secret), base64.StdEncoding.EncodeToString(key.Secret), base64.RawURLEncoding.EncodeToString(key.Secret),
+			fmt.Sprintf("%x", key.Secret), fmt.Sprintf("%d", key.Secret),
+		} {
 			if strings.Contains(said, shown) {
 				w.t.Errorf("the bytes of %v were shown", key)
 			}
