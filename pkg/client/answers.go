@@ -52,8 +52,9 @@ type unreadable struct{ error }
 
 func (e *unreadable) Unwrap() error { return e.error }
 
-// read takes a call's answer into a model; nil: the answer has no body.
-func read(resp *http.Response, err error, into any) error {
+// read makes a call and takes its answer into a model; nil: the answer has no body.
+func read(into any, call func() (*http.Response, error)) error {
+	resp, err := call()
 	if err != nil {
 		return err
 	}
@@ -138,4 +139,10 @@ func retry(ctx context.Context, call func(ctx context.Context) error) error {
 			return &UnavailableError{Last: last, Cause: context.Cause(ctx)}
 		}
 	}
+}
+
+// IsCredentialError is whether a call could not be made because its service-account token could not be had.
+func IsCredentialError(err error) bool {
+	var credential *credentialError
+	return errors.As(err, &credential)
 }

@@ -123,8 +123,7 @@ func (s *Session) send(ctx context.Context, r report) (gatewayapi.Heartbeat, err
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	answer := gatewayapi.Heartbeat{}
-	resp, err := s.client.api.SendHeartbeat(ctx, r.body, asSession(s.token))
-	if err := read(resp, err, &answer); err != nil {
+	if err := read(&answer, func() (*http.Response, error) { return s.client.api.SendHeartbeat(ctx, r.body, asSession(s.token)) }); err != nil {
 		return answer, err
 	}
 	if answer.HeartbeatIntervalSeconds <= 0 {

@@ -151,8 +151,7 @@ func (c *Client) Pool(ctx context.Context, namespace, pool string) (*gatewayapi.
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	usage := &gatewayapi.PoolUsage{}
-	resp, err := c.api.GetPool(ctx, namespace, pool, c.asServer)
-	if err := read(resp, err, usage); err != nil {
+	if err := read(usage, func() (*http.Response, error) { return c.api.GetPool(ctx, namespace, pool, c.asServer) }); err != nil {
 		return nil, err
 	}
 	return usage, nil
@@ -164,8 +163,10 @@ func (c *Client) Heartbeats(ctx context.Context, namespace string, reports []gat
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	answers := &gatewayapi.BulkAnswers{}
-	resp, err := c.api.BulkHeartbeat(ctx, namespace, gatewayapi.BulkHeartbeats{Heartbeats: reports}, c.asServer)
-	if err := read(resp, err, answers); err != nil {
+	err := read(answers, func() (*http.Response, error) {
+		return c.api.BulkHeartbeat(ctx, namespace, gatewayapi.BulkHeartbeats{Heartbeats: reports}, c.asServer)
+	})
+	if err != nil {
 		return nil, err
 	}
 	if len(answers.Heartbeats) != len(reports) {

@@ -6,6 +6,8 @@ package client_test
 import (
 	"context"
 	"encoding/pem"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -34,7 +36,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 func TestOverTheNetwork(t *testing.T) {
 	g := newGateway()
 	g.answer.HeartbeatIntervalSeconds = 1
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +45,7 @@ func TestOverTheNetwork(t *testing.T) {
 		server := httptest.NewUnstartedServer(g)
 		_ = server.Listener.Close()
 		server.Listener = l
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
 		server.StartTLS()
 		return server
 	}
@@ -81,7 +84,7 @@ func TestOverTheNetwork(t *testing.T) {
 	g.hangUp()
 	server.Close()
 	before := len(beatsOf(g))
-	if listener, err = net.Listen("tcp", address); err != nil {
+	if listener, err = new(net.ListenConfig).Listen(t.Context(), "tcp", address); err != nil {
 		t.Fatal(err)
 	}
 	server = serve(listener)
@@ -102,9 +105,10 @@ func TestOverTheNetwork(t *testing.T) {
 // A certificate that nobody vouches for is no outage: the caller is told at once, and the token stays here.
 func TestStrangeCertificateIsFinal(t *testing.T) {
 	g := newGateway()
-	server := httptest.NewTLSServer(g)
+	server := httptest.NewUnstartedServer(g)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	defer server.Close()
-	server.Config.ErrorLog = nil
 	token := func(context.Context) (string, error) { return "secret", nil }
 	c, err := client.New(client.Options{URL: server.URL, Token: token})
 	if err != nil {

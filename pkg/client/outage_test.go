@@ -38,7 +38,7 @@ func TestNothingButTheGatewaysWordEndsASession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := &told{}
-			signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+			signedOn(t, n, func(t scene, g *gateway, _ *wire, s *client.Session) {
 				g.set(func(g *gateway) {
 					g.override = func(w http.ResponseWriter, r *http.Request) bool { answer(w, r); return true }
 				})
@@ -71,7 +71,7 @@ func half(w http.ResponseWriter, status int, text string) {
 
 func TestRefusedTokenIsGivenUpAfterAWhile(t *testing.T) {
 	n := &told{}
-	signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+	signedOn(t, n, func(t scene, g *gateway, _ *wire, s *client.Session) {
 		refusals := 0
 		g.set(func(g *gateway) {
 			g.override = func(w http.ResponseWriter, r *http.Request) bool {
@@ -98,7 +98,7 @@ func TestRefusedTokenIsGivenUpAfterAWhile(t *testing.T) {
 }
 
 func TestSilentStreamIsReplaced(t *testing.T) {
-	signedOn(t, &told{}, func(t *testing.T, g *gateway, _ *wire, _ *client.Session) {
+	signedOn(t, &told{}, func(t scene, g *gateway, _ *wire, _ *client.Session) {
 		g.set(func(g *gateway) {
 			g.override = func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path != "/v1/session/events" {
@@ -130,7 +130,7 @@ func TestSignOutExitAndClose(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := &told{}
-			signedOn(t, n, func(t *testing.T, g *gateway, w *wire, s *client.Session) {
+			signedOn(t, n, func(t scene, g *gateway, w *wire, s *client.Session) {
 				w.setCut(true)
 				time.AfterFunc(40*time.Second, func() { w.setCut(false) })
 				if err := tc.leave(s, t.Context()); err != nil {
@@ -154,7 +154,7 @@ func TestSignOutExitAndClose(t *testing.T) {
 }
 
 func TestSignOutIsGivenUpWithItsContext(t *testing.T) {
-	signedOn(t, &told{}, func(t *testing.T, g *gateway, w *wire, s *client.Session) {
+	signedOn(t, &told{}, func(t scene, g *gateway, w *wire, s *client.Session) {
 		w.setCut(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()

@@ -187,8 +187,7 @@ func (s *Session) Record(ctx context.Context) (*gatewayapi.Session, error) {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
 		*record = gatewayapi.Session{}
-		resp, err := s.client.api.GetSession(ctx, asSession(s.token))
-		if err := read(resp, err, record); err != nil {
+		if err := read(record, func() (*http.Response, error) { return s.client.api.GetSession(ctx, asSession(s.token)) }); err != nil {
 			return err
 		}
 		if record.Name == "" || record.State == "" {
@@ -227,8 +226,7 @@ func (s *Session) leave(ctx context.Context, call func(context.Context) (*http.R
 	err := retry(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
-		resp, err := call(ctx) //nolint:bodyclose // read closes it
-		return read(resp, err, nil)
+		return read(nil, func() (*http.Response, error) { return call(ctx) })
 	})
 	if _, ended := endOf(err); ended {
 		return nil

@@ -28,8 +28,11 @@ const (
 		"\"terminatedTime\":\"2026-03-02T08:45:00Z\"}\n\n"
 )
 
+// scene is a test inside a bubble of virtual time.
+type scene struct{ *testing.T }
+
 // signedOn runs a test with a session in virtual time; goroutines that are left behind fail it.
-func signedOn(t *testing.T, n *told, test func(t *testing.T, g *gateway, w *wire, s *client.Session)) {
+func signedOn(t *testing.T, n *told, test func(t scene, g *gateway, w *wire, s *client.Session)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway()
@@ -40,12 +43,12 @@ func signedOn(t *testing.T, n *told, test func(t *testing.T, g *gateway, w *wire
 		}
 		defer s.Close()
 		synctest.Wait()
-		test(t, g, w, s)
+		test(scene{t}, g, w, s)
 	})
 }
 
 func TestHeartbeatsComeInTimeAndSpread(t *testing.T) {
-	signedOn(t, &told{}, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+	signedOn(t, &told{}, func(t scene, g *gateway, _ *wire, s *client.Session) {
 		began := time.Now()
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -72,7 +75,7 @@ func TestHeartbeatsComeInTimeAndSpread(t *testing.T) {
 }
 
 func TestActivityIsReportedOnceAndItsAgeAlways(t *testing.T) {
-	signedOn(t, &told{}, func(t *testing.T, g *gateway, w *wire, s *client.Session) {
+	signedOn(t, &told{}, func(t scene, g *gateway, w *wire, s *client.Session) {
 		time.Sleep(20 * time.Second)
 		s.Active()
 		s.UnsavedWork(true)
@@ -104,7 +107,7 @@ func TestActivityIsReportedOnceAndItsAgeAlways(t *testing.T) {
 }
 
 func TestChangedFactsAreReportedUntilHeardAndNowAndThenAgain(t *testing.T) {
-	signedOn(t, &told{}, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+	signedOn(t, &told{}, func(t scene, g *gateway, _ *wire, s *client.Session) {
 		s.SetApplications("Incidents")
 		s.SetAttributes(map[string]string{"site": "Graz"})
 		time.Sleep(20 * time.Minute)
@@ -161,7 +164,7 @@ func TestRefusedFactsAreDropped(t *testing.T) {
 
 func TestPromptAndEndAreToldOnceByTheStream(t *testing.T) {
 	n := &told{}
-	signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+	signedOn(t, n, func(t scene, g *gateway, _ *wire, s *client.Session) {
 		g.set(func(g *gateway) { g.answer.Prompt, g.answer.TimeoutTime = true, &eightFive })
 		g.send(promptEvent)
 		g.send(promptEvent)
@@ -225,7 +228,7 @@ func TestPromptAndEndAreToldOnceByHeartbeats(t *testing.T) {
 // A user who answers the prompt is not kept waiting for the next heartbeat, and many answers make no storm.
 func TestAnswerToPromptIsSentAtOnce(t *testing.T) {
 	n := &told{}
-	signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+	signedOn(t, n, func(t scene, g *gateway, _ *wire, s *client.Session) {
 		g.set(func(g *gateway) { g.answer.Prompt, g.answer.TimeoutTime = true, &eightFive })
 		g.send(promptEvent)
 		synctest.Wait()
@@ -254,7 +257,7 @@ func TestAnswerToPromptIsSentAtOnce(t *testing.T) {
 // An answer that is older than what the stream said since does not withdraw it.
 func TestOldAnswerDoesNotWithdrawThePrompt(t *testing.T) {
 	n := &told{}
-	signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, _ *client.Session) {
+	signedOn(t, n, func(t scene, g *gateway, _ *wire, _ *client.Session) {
 		g.set(func(g *gateway) {
 			g.override = func(w http.ResponseWriter, r *http.Request) bool {
 				if r.URL.Path != "/v1/session/heartbeat" {
@@ -277,7 +280,7 @@ func TestOldAnswerDoesNotWithdrawThePrompt(t *testing.T) {
 
 func TestBadEventsAreNotBelieved(t *testing.T) {
 	n := &told{}
-	signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, s *client.Session) {
+	signedOn(t, n, func(t scene, g *gateway, _ *wire, s *client.Session) {
 		for _, event := range []string{
 			"event: terminated\ndata: {\"terminationAction\":\n\n", "event: terminated\ndata: {}\n\n", "event: prompt\ndata: never\n\n",
 			"event: terminated\n\n", "data: {}\n\n", "event: somethingNew\ndata: {}\n\n", ":\n\n", "event\n\nretry: 5\n\n",
@@ -297,7 +300,7 @@ func TestBadEventsAreNotBelieved(t *testing.T) {
 
 func TestStreamIsTakenUpAgain(t *testing.T) {
 	n := &told{}
-	signedOn(t, n, func(t *testing.T, g *gateway, _ *wire, _ *client.Session) {
+	signedOn(t, n, func(t scene, g *gateway, _ *wire, _ *client.Session) {
 		for range 3 {
 			g.hangUp()
 			time.Sleep(2 * time.Second)

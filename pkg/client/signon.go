@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
@@ -47,8 +48,9 @@ func (c *Client) SignOn(ctx context.Context, namespace, pool string, login Login
 		ctx, cancel := context.WithTimeout(ctx, wait+requestTimeout)
 		defer cancel()
 		signedOn = gatewayapi.SignedOn{}
-		resp, err := c.api.SignOn(ctx, namespace, pool, &gatewayapi.SignOnParams{IdempotencyKey: &key, Wait: new(wait.String())}, login, c.asServer)
-		if err := read(resp, err, &signedOn); err != nil {
+		params := &gatewayapi.SignOnParams{IdempotencyKey: &key, Wait: new(wait.String())}
+		err := read(&signedOn, func() (*http.Response, error) { return c.api.SignOn(ctx, namespace, pool, params, login, c.asServer) })
+		if err != nil {
 			return err
 		}
 		if signedOn.Token == "" || signedOn.Name == "" || signedOn.HeartbeatIntervalSeconds <= 0 {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,9 +140,9 @@ func TestSignOnIsGivenUpWithItsContext(t *testing.T) {
 func TestSignOnOutlivesASilentGateway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGateway()
-		calls := 0
+		calls := atomic.Int32{}
 		g.override = func(_ http.ResponseWriter, r *http.Request) bool {
-			if calls++; calls > 2 {
+			if calls.Add(1) > 2 {
 				return false
 			}
 			<-r.Context().Done()
