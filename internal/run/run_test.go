@@ -139,7 +139,7 @@ func TestCommandThatCannotRun(t *testing.T) {
 		})
 	}
 	t.Run("no format", func(t *testing.T) {
-		if err := os.Chmod(plain, 0o700); err != nil { //nolint:gosec // it must be executable
+		if err := os.Chmod(plain, 0o700); err != nil {
 			t.Fatal(err)
 		}
 		g, url := newGateway(t)
