@@ -50,8 +50,8 @@ func (k *Keeper) try(ctx context.Context) error {
 	if err != nil {
 		// Those in memory go on, less what was revoked.
 		k.learn(k.known.unrevoked(k.known.keys))
-		return errors.Join(revocation, fmt.Errorf("the Secret %s/%s is %w: restore it from a backup, or delete it while a replica with good keys runs, which makes it anew with those",
-			k.Namespace, k.Name, err))
+		return errors.Join(revocation, fmt.Errorf("the Secret %s/%s is %w: restore it from a backup, or delete it, "+
+			"and a replica that still holds good keys makes it anew with those", k.Namespace, k.Name, err))
 	}
 	return errors.Join(revocation, k.change(ctx, secret, keys))
 }
