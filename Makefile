@@ -78,7 +78,7 @@ generate: ## Make what follows from api/, the RBAC markers and the gateway's Ope
 	$(TOOL) crd-ref-docs --log-level=ERROR --renderer=markdown --config=hack/api-docs.yaml --source-path=api --output-path=docs/api.md
 	# crd-ref-docs gives a list of lists the limits of its innermost strings in some runs and not in others: never, here.
 	sed -i -e '/^| `moduleGroups`/{s/MaxLength: 63 <br \/>//;s/MinLength: 1 <br \/>//}' docs/api.md
-	$(TOOL) controller-gen rbac:roleName=seatkeeper-operator paths=./controllers/... paths=./cmd/... output:rbac:dir=config/rbac
+	$(TOOL) controller-gen rbac:roleName=seatkeeper-operator paths=./controllers/... paths=./cmd/... paths=./internal/... output:rbac:dir=config/rbac
 	$(TOOL) oapi-codegen -config pkg/gatewayapi/oapi-codegen.yaml pkg/gatewayapi/openapi.yaml
 
 .PHONY: test

@@ -335,12 +335,12 @@ type UserSessionStatus struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=64
 	// +kubebuilder:validation:items:MaxLength=128
-	Applications []string `json:"applications,omitempty"`
+	Applications []string `json:"applications,omitzero"`
 
 	// sessionAttributes are the application's own, as last reported; absent: as at the login.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
-	SessionAttributes map[string]AttributeValue `json:"sessionAttributes,omitempty"`
+	SessionAttributes map[string]AttributeValue `json:"sessionAttributes,omitzero"`
 
 	// sessionAttributeCount is the number of session attributes.
 	// +optional

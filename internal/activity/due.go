@@ -34,13 +34,15 @@ type Due struct {
 	Must, May []types.UID
 	// Passed: a deadline that is on record has passed since the sweep before, so that the leader waits for this one.
 	Passed bool
+	// Next is when the next such deadline passes, if that is within a second; otherwise a second from now.
+	Next time.Time
 	// Missing is what is missing of each pool's clients that this replica answers for.
 	Missing map[types.NamespacedName]seating.Missing
 }
 
 // Due looks at every session. Last is when the last sweep that was made known began; zero: there was none.
 func (r *Recorder) Due(now, last time.Time) Due {
-	var due Due
+	due := Due{Next: now.Add(sweepEvery)}
 	type stale struct {
 		uid types.UID
 		lag time.Duration
@@ -56,7 +58,7 @@ func (r *Recorder) Due(now, last time.Time) Due {
 			forgotten = append(forgotten, uid)
 		}
 		if e.end == nil && e.record.Status.State == licensing.SessionActive {
-			due.Passed = due.Passed || e.passed(rules, last, now)
+			due.note(e, rules, last, now)
 			switch must, lag := r.owes(e, rules, now); {
 			case must:
 				due.Must = append(due.Must, uid)
@@ -135,17 +137,24 @@ func (e *entry) fresher() bool {
 	return e.activity.After(e.facts.Life.LastActivity) || e.unsaved != nil
 }
 
-// passed says whether a deadline on record lies in (last, now], by the leader's clock too, which may be behind or ahead.
-func (e *entry) passed(rules *seating.Rules, last, now time.Time) bool {
-	within := func(deadline time.Time) bool {
-		return !deadline.IsZero() && deadline.After(last) && !deadline.After(now)
-	}
-	for _, deadline := range [...]time.Time{rules.IdleDeadline(e.facts), e.lostDeadline(rules)} {
-		if within(deadline) || (!deadline.IsZero() && within(deadline.Add(seating.MaxSkew))) {
-			return true
+// note notes whether a deadline on record lies in (last, now], or comes soon; by the leader's clock too, which may be ahead or behind. When the rules have changed, the leader waits for a sweep
+// by the new ones.
+func (d *Due) note(e *entry, rules *seating.Rules, last, now time.Time) {
+	known := time.Unix(0, e.pool.changed.Load()).Add(seating.RulesKnown)
+	for _, deadline := range [...]time.Time{rules.IdleDeadline(e.facts), e.lostDeadline(rules), known} {
+		if deadline.IsZero() {
+			continue
+		}
+		for _, at := range [...]time.Time{deadline, deadline.Add(seating.MaxSkew)} {
+			switch {
+			case !at.After(last):
+			case !at.After(now):
+				d.Passed = true
+			case at.Before(d.Next):
+				d.Next = at
+			}
 		}
 	}
-	return false
 }
 
 // lostDeadline is when the client is taken for lost, if nobody answers for it; zero: somebody does, or it never is.

@@ -45,7 +45,7 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 			r.Learn(s)
 		}
 	}
-	_, err = sessions.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+	seen, err := sessions.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc: putSession,
 		UpdateFunc: func(before, obj any) {
 			if was, ok := before.(*licensing.UserSession); ok && was.UID != obj.(*licensing.UserSession).UID {
@@ -63,6 +63,9 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions: %w", err)
 	}
+	go func() {
+		r.synced.Store(toolscache.WaitForCacheSync(ctx.Done(), seen.HasSynced))
+	}()
 	return nil
 }
 

@@ -6,6 +6,7 @@
 package activity
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -26,6 +27,8 @@ type Recorder struct {
 	replica string
 	clock   clock.PassiveClock
 	alive   func(replica string) bool
+	// synced: all sessions that there were have been seen.
+	synced atomic.Bool
 
 	mu       sync.RWMutex
 	sessions map[types.UID]*entry
@@ -33,7 +36,12 @@ type Recorder struct {
 }
 
 // pool is the rules of one, as they are now; none while it is unknown.
-type pool struct{ rules atomic.Pointer[seating.Rules] }
+type pool struct {
+	rules atomic.Pointer[seating.Rules]
+	// changed is when this replica saw them change, in nanoseconds since 1970.
+	changed atomic.Int64
+	of      string // the pool's uid and generation; guarded by Recorder.mu
+}
 
 func (p *pool) now() *seating.Rules {
 	if rules := p.rules.Load(); rules != nil {
@@ -360,12 +368,21 @@ func (e *entry) tell() {
 }
 
 // SetPool takes in a pool's rules; nil: there is no such pool.
-func (r *Recorder) SetPool(key types.NamespacedName, pool *licensing.LicensePool) {
+func (r *Recorder) SetPool(key types.NamespacedName, now *licensing.LicensePool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	p := r.pool(key)
-	r.mu.Unlock()
-	rules := facts.Rules(pool)
+	of := ""
+	if now != nil {
+		of = fmt.Sprintf("%s %d", now.UID, now.Generation)
+	}
+	if p.rules.Load() != nil && p.of == of {
+		return
+	}
+	rules := facts.Rules(now)
+	p.of = of
 	p.rules.Store(&rules)
+	p.changed.Store(r.clock.Now().UnixNano())
 }
 
 // pool is the one of that name, known or not; r.mu is held.
@@ -382,4 +399,22 @@ func (r *Recorder) pool(key types.NamespacedName) *pool {
 func notNewer(s *licensing.UserSession, revision string) bool {
 	order, err := resourceversion.CompareResourceVersion(s.ResourceVersion, revision)
 	return err == nil && order <= 0
+}
+
+// Oldest is when the oldest session that is live was signed on; false: there is none, or the watch has not shown all yet.
+func (r *Recorder) Oldest() (time.Time, bool) {
+	var oldest time.Time
+	if !r.synced.Load() {
+		return oldest, false
+	}
+	for _, e := range r.all() {
+		e.mu.Lock()
+		if e.end == nil {
+			if at := e.record.CreationTimestamp.Time; oldest.IsZero() || at.Before(oldest) {
+				oldest = at
+			}
+		}
+		e.mu.Unlock()
+	}
+	return oldest, !oldest.IsZero()
 }

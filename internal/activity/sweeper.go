@@ -32,6 +32,8 @@ const (
 	maxTries = 5
 	// writeTimeout bounds one write.
 	writeTimeout = 10 * time.Second
+	// drainTimeout is how long a replica that stops waits for the last calls of its clients.
+	drainTimeout = 12 * time.Second
 	// flushTimeout is how long a replica that stops writes down what it knows.
 	flushTimeout = 10 * time.Second
 )
@@ -55,10 +57,13 @@ type Sweeper struct {
 	// Freshness is how many writes a second may be made for people's sake; 0: none.
 	Freshness float64
 
-	// sworn is when the last sweep began that the Lease tells of; renewed is when that was.
-	sworn, renewed time.Time
-	contact        atomic.Int64
-	budget         *rate.Limiter
+	// Drained is closed when no client is heard any more; nil: it is not waited for.
+	Drained <-chan struct{}
+
+	// sworn is when the last sweep began that the Lease tells of; next is when the next sweep begins.
+	sworn, next time.Time
+	contact     atomic.Int64
+	budget      *rate.Limiter
 	// fresh says that the writes of the budget are still under way.
 	fresh atomic.Bool
 }
@@ -68,8 +73,6 @@ func (s *Sweeper) NeedLeaderElection() bool { return false }
 
 // Start sweeps until the context ends, then writes all that is known and takes the Lease away.
 func (s *Sweeper) Start(ctx context.Context) error {
-	ticks := time.NewTicker(sweepEvery)
-	defer ticks.Stop()
 	var failing bool
 	for {
 		switch err := s.Sweep(ctx); {
@@ -82,9 +85,15 @@ func (s *Sweeper) Start(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			if s.Drained != nil {
+				select {
+				case <-s.Drained:
+				case <-time.After(drainTimeout):
+				}
+			}
 			s.Finish()
 			return nil
-		case <-ticks.C:
+		case <-time.After(s.next.Sub(s.Clock.Now())):
 		}
 	}
 }
@@ -93,16 +102,17 @@ func (s *Sweeper) Start(ctx context.Context) error {
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	began := s.Clock.Now()
 	due := s.Recorder.Due(began, s.sworn)
+	s.next = due.Next
 	if err := s.write(ctx, due.Must, parallelWrites); err != nil {
 		return err
 	}
-	if due.Passed || began.Sub(s.renewed) >= witness.RenewEvery {
+	if due.Passed || began.Sub(s.sworn) >= witness.RenewEvery {
 		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 		defer cancel()
 		if err := s.Lease.Renew(ctx, witness.Report{Swept: began, Missing: due.Missing}); err != nil {
 			return fmt.Errorf("renewing the replica's lease: %w", err)
 		}
-		s.sworn, s.renewed = began, began
+		s.sworn = began
 		s.contact.Store(s.Clock.Now().UnixNano())
 		for _, name := range s.Roster.Stale() {
 			if err := s.Lease.Clear(ctx, name); err != nil {

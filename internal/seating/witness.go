@@ -34,8 +34,8 @@ type Missing struct {
 // MaxSkew is how much the clocks of two replicas may differ (docs/guarantees.md).
 const MaxSkew = time.Second
 
-// rulesKnown is how long it takes a replica at the most to see a changed pool, unless it is cut off and then does not renew its Lease.
-const rulesKnown = 5 * time.Second
+// RulesKnown is how long it takes a replica at the most to see a changed pool, unless it is cut off and then does not renew its Lease.
+const RulesKnown = 2 * time.Second
 
 // grace is how long a witness that fell silent delays sentences: its clients are heard by another within three heartbeats, and that is written.
 func (r Rules) grace() time.Duration { return 30*time.Second + 3*r.Lifetimes.Heartbeat }
@@ -86,7 +86,7 @@ func (l *Ledger) sworn(deadline time.Time, m Moment) bool {
 		return true
 	}
 	// What was due by other rules is not what is due by these.
-	if known := m.RulesSince.Add(rulesKnown); known.After(deadline) && !m.RulesSince.IsZero() {
+	if known := m.RulesSince.Add(RulesKnown); known.After(deadline) && !m.RulesSince.IsZero() {
 		deadline = known
 	}
 	for _, w := range l.witnesses {

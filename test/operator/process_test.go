@@ -13,6 +13,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
 // operator is a running operator.
@@ -63,9 +67,18 @@ func (o *operator) stop() {
 	Eventually(o.done, "25s").Should(Receive(Not(HaveOccurred())))
 }
 
-// withOperator runs an operator during the container that it is called in.
+// withOperator runs an operator during the container that it is called in. Those that other containers killed are not waited for.
 func withOperator() {
 	var o *operator
-	BeforeAll(func() { o = startOperator() })
+	BeforeAll(func(ctx SpecContext) {
+		forgetReplicas(ctx)
+		o = startOperator()
+	})
 	AfterAll(func() { o.stop() })
+}
+
+// forgetReplicas removes what killed operators left behind, by which the leader would wait for their clients to be heard elsewhere before it ends anybody.
+func forgetReplicas(ctx SpecContext) {
+	GinkgoHelper()
+	Expect(api.DeleteAllOf(ctx, &coordinationv1.Lease{}, client.InNamespace("seatkeeper-system"), client.HasLabels{licensing.LabelReplica})).To(Succeed())
 }

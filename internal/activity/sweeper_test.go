@@ -1,0 +1,217 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package activity
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+)
+
+var resource = schema.GroupResource{Group: licensing.GroupVersion.Group, Resource: "usersessions"}
+
+// The lease is renewed every ten seconds, and with the first sweep after a deadline on record.
+func TestTheLeaseSaysWhatWasSwept(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	w.on("s", "me")
+	w.at(2 * minute)
+	for _, c := range []struct{ at, want time.Duration }{
+		{0, 0}, {9 * time.Second, 0}, {10 * time.Second, 10 * time.Second}, {15 * time.Second, 10 * time.Second},
+	} {
+		if err := w.at(2*minute + c.at).sweep(); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.swept(); got != 2*minute+c.want {
+			t.Errorf("at %s: swept %s", c.at, got)
+		}
+	}
+	for _, at := range []time.Duration{30*minute - time.Second, 30*minute + 100*time.Millisecond} {
+		if err := w.at(at).sweep(); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.swept(); got != at {
+			t.Errorf("swept %s at %s", got, at)
+		}
+	}
+}
+
+// As long as something that must be written is not, the lease is not renewed.
+func TestNothingIsSwornToThatIsNotWritten(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	w.at(29 * minute).active(s)
+	w.refuse = func() error { return errors.New("connection refused") }
+	if err := w.sweep(); err == nil || w.swept() != 0 {
+		t.Fatalf("error %v, swept %s", err, w.swept())
+	}
+	w.refuse = nil
+	if err := w.at(31 * minute).sweep(); err != nil || w.swept() != 31*minute {
+		t.Fatalf("error %v, swept %s", err, w.swept())
+	}
+	if got := after(w.record(s).Status.LastActivityTime); got != 29*minute {
+		t.Errorf("recorded %s", got)
+	}
+}
+
+func TestAWriteWhoseAnswerWasLostIsMadeOnce(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	w.at(29 * minute).active(s)
+	w.lose = true
+	if err := w.sweep(); err == nil {
+		t.Fatal("no error")
+	}
+	w.lose = false
+	before := w.record(s).ResourceVersion
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if w.record(s).ResourceVersion != before {
+		t.Error("written twice")
+	}
+}
+
+// Another replica's write, or the leader's, that this one has not seen: the write conflicts, the record is read, and what is fresher is written.
+func TestAnOldViewLosesNothing(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	w.elsewhere(s, func(s *licensing.UserSession) {
+		s.Status.LastActivityTime = new(metav1.NewTime(nine.Add(10 * minute)))
+		s.Status.Applications = []string{"crm"}
+	})
+	w.at(29 * minute).active(s)
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.record(s).Status; after(got.LastActivityTime) != 29*minute || len(got.Applications) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// An end that was written meanwhile stands.
+func TestActivityDoesNotReviveWhatHasEnded(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	w.elsewhere(s, func(s *licensing.UserSession) {
+		s.Status.State, s.Status.TerminationAction = licensing.SessionTerminated, licensing.RequestedByAdministrator
+		s.Status.TerminatedTime = new(metav1.NewTime(nine.Add(29 * minute)))
+	})
+	w.at(29 * minute).active(s)
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.record(s).Status; got.State != licensing.SessionTerminated || after(got.LastActivityTime) != 0 {
+		t.Errorf("%+v", got)
+	}
+	if o := w.active(s); o.Ended == nil || o.Ended.Action != licensing.RequestedByAdministrator {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestASessionThatIsGoneKeepsNobodyWaiting(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	if err := w.api.Delete(t.Context(), w.record(s)); err != nil {
+		t.Fatal(err)
+	}
+	w.at(29 * minute).active(s)
+	if err := w.sweep(); err != nil || w.swept() != 29*minute {
+		t.Fatalf("error %v, swept %s", err, w.swept())
+	}
+}
+
+// One session that the API server does not let be written must not silence the replica.
+func TestARefusedSessionKeepsTheOthersFromNothing(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	w.at(29 * minute).active(s)
+	tries := 0
+	w.refuse = func() error {
+		tries++
+		return apierrors.NewForbidden(resource, "s", errors.New("a policy"))
+	}
+	for at := range 30 {
+		if err := w.at(29*minute + time.Duration(at)*time.Second).sweep(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if w.swept() < 29*minute || tries != 1 {
+		t.Errorf("swept %s, tried %d times", w.swept(), tries)
+	}
+}
+
+// When the API server is away a sweep gives up after a few writes: each would wait for its time-out.
+func TestASweepGivesUpWhenTheAPIServerIsAway(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	for i := range 1000 {
+		w.at(29 * minute).active(w.on(fmt.Sprint("s", i), "me"))
+	}
+	tries := make(chan struct{}, 2000)
+	w.refuse = func() error {
+		tries <- struct{}{}
+		return errors.New("connection refused")
+	}
+	if err := w.sweep(); err == nil || len(tries) > maxFailures+parallelWrites {
+		t.Errorf("error %v, %d tries", err, len(tries))
+	}
+}
+
+func TestWhatIsKnownIsWrittenBeforeAReplicaStops(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	a, b := w.on("a", "me"), w.on("b", "me")
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	w.at(5 * minute).active(a)
+	w.bare(b)
+	w.sweeper.Finish()
+	if got := after(w.record(a).Status.LastActivityTime); got != 5*minute {
+		t.Errorf("recorded %s", got)
+	}
+	if w.record(b).Status.LastActivityTime == nil || w.swept() != -1 {
+		t.Errorf("the lease stands: %s", w.swept())
+	}
+}
+
+// If it cannot be written, the lease stays: others then wait for this replica's clients to be heard elsewhere.
+func TestAReplicaThatCannotWriteLeavesItsLease(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "me")
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	w.at(5 * minute).active(s)
+	w.refuse = func() error { return errors.New("connection refused") }
+	w.sweeper.Finish()
+	if w.swept() != 0 {
+		t.Errorf("swept %s", w.swept())
+	}
+}
+
+func TestFreshnessKeepsToItsBudget(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	for i := range 50 {
+		w.at(minute).active(w.on(fmt.Sprint("s", i), "me"))
+	}
+	w.sweeper.Freshness = 10
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	for w.sweeper.fresh.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	if w.writes != 10+1 { // and the lease
+		t.Errorf("%d writes", w.writes)
+	}
+}
