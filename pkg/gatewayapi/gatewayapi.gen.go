@@ -196,8 +196,8 @@ type BulkAnswer struct {
 	// Heartbeat How the session stands.
 	Heartbeat *Heartbeat `json:"heartbeat,omitempty"`
 
-	// Name The UserSession's name.
-	Name Name `json:"name"`
+	// Name The name that the entry stated.
+	Name string `json:"name"`
 
 	// Problem What went wrong (RFC 9457).
 	Problem *Problem `json:"problem,omitempty"`
@@ -205,8 +205,8 @@ type BulkAnswer struct {
 	// Status 200 with a heartbeat, anything else with a problem: 400, 404, 410, 422, 503.
 	Status int `json:"status"`
 
-	// UID The UserSession's uid.
-	UID UID `json:"uid"`
+	// UID The uid that the entry stated.
+	UID string `json:"uid"`
 }
 
 // BulkAnswers defines model for BulkAnswers.
