@@ -5,6 +5,7 @@ package gateway
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -146,7 +147,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // finish is deferred: it counts the request, and answers in place of a handler that panicked.
 func (f *front) finish(c *call, r *http.Request) {
 	failure := recover()
-	if failure != nil && failure != http.ErrAbortHandler {
+	aborted, _ := failure.(error)
+	if errors.Is(aborted, http.ErrAbortHandler) {
+		defer panic(failure) // the server's own way to end a connection
+	} else if failure != nil {
 		// What was panicked with may hold anything; what the runtime says holds no data of a request.
 		what := fmt.Sprintf("%T", failure)
 		if err, ok := failure.(runtime.Error); ok {
@@ -163,9 +167,6 @@ func (f *front) finish(c *call, r *http.Request) {
 		c.op.seconds.Observe(wall.Since(c.started).Seconds())
 	}
 	if failure != nil {
-		if failure == http.ErrAbortHandler {
-			panic(failure)
-		}
 		return // a call that panicked is not used again
 	}
 	c.reset()

@@ -80,7 +80,7 @@ func heartbeatSeconds(interval time.Duration) int32 {
 	if interval < time.Second {
 		return 30
 	}
-	return int32(min(interval/time.Second, 3600)) //nolint:gosec // bounded
+	return int32(min(interval/time.Second, 3600))
 }
 
 // What a report says of unsaved work outlives the request, so it must not point into it.

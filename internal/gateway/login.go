@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/activity"
 	"github.com/seatkeeper/seatkeeper/internal/callers"
 	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/sessiontoken"
@@ -90,12 +91,20 @@ func (g *Gateway) enter(caller string) *problem {
 func (g *Gateway) answer(c *call, l *login, s *licensing.UserSession) {
 	keys := g.Tokens.Keyring()
 	rules := facts.Rules(g.view.pool(poolOf(s))).Lifetimes
+	if !l.created {
+		// Whoever comes back shows that the client lives, as a heartbeat would.
+		g.Recorder.Beat(s.UID, &activity.Report{})
+	}
+	timeout := facts.Time(s.Status.TimeoutTime)
+	if known, ok := g.Recorder.Session(s.UID); ok && known.Record != nil {
+		timeout = known.Outlook.Timeout // the user may have done something since
+	}
 	document := gatewayapi.SignedOn{
 		Namespace: s.Namespace, Name: s.Name, UID: string(s.UID),
 		Token: keys.Sign(sessiontoken.Session{Namespace: s.Namespace, Name: s.Name, UID: string(s.UID)}),
 		State: gatewayapi.SessionState(s.Status.State), Seat: gatewayapi.SeatType(s.Status.Seat), Connection: s.Status.Connection,
 		HeartbeatIntervalSeconds: heartbeatSeconds(rules.Heartbeat), LostAfterSeconds: int32(rules.LostAfter / time.Second), //nolint:gosec // the schema bounds it
-		LogonTime: facts.Time(s.Status.LogonTime).UTC(), TimeoutTime: timeOf(s.Status.TimeoutTime),
+		LogonTime: facts.Time(s.Status.LogonTime).UTC(), TimeoutTime: timeOrNone(timeout),
 	}
 	if granted := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionGranted); granted != nil {
 		document.Reason = granted.Reason

@@ -4,10 +4,10 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
@@ -16,7 +16,7 @@ import (
 func TestLoginIsAnsweredWhenTheLeaderGrants(t *testing.T) {
 	w := newWorld(t)
 	w.pool(1)
-	done := w.later(t.Context(), "POST", sessionsPath+"?wait=1500ms", portalToken,
+	done := w.login(t.Context(), "?wait=1500ms",
 		`{"userName":"CORP\\ann","module":"Desktop","client":{"hostName":"pc"},"extraAttributes": {"a": [1, 2]},"sessionAttributes":{"site":"Graz"}}`)
 	s := w.waiting(1)[0]
 	if s.Spec.MaxWaitSeconds != 2 || s.Spec.Client.IP != "192.0.2.1" || s.Spec.CreatedBy != "system:serviceaccount:itsm:portal" || s.Spec.ExtraAttributes != `{"a":[1,2]}` {
@@ -48,7 +48,7 @@ func TestDenialsComeFromTheViewAndWriteNothing(t *testing.T) {
 	if w.count("create") != 0 {
 		t.Errorf("%d writes for denials", w.count("create"))
 	}
-	done := w.later(t.Context(), "POST", sessionsPath, portalToken, `{"userName":"bob"}`) // shares the seat
+	done := w.login(t.Context(), "", `{"userName":"bob"}`) // shares the seat
 	for _, s := range w.waiting(2) {
 		if s.Status.State == licensing.SessionPending {
 			w.deny(&s, licensing.ReasonUserLimitReached)
@@ -61,8 +61,8 @@ func TestNothingIsDeniedWhileASeatIsAboutToComeFree(t *testing.T) {
 	w := newWorld(t)
 	w.pool(1)
 	w.active("bob")
-	w.clock.SetTime(nine.Add(31 * 60 * 1e9))
-	done := w.later(t.Context(), "POST", sessionsPath, portalToken, `{"userName":"ann"}`)
+	w.clock.SetTime(nine.Add(31 * time.Minute))
+	done := w.login(t.Context(), "", `{"userName":"ann"}`)
 	for _, s := range w.waiting(2) {
 		if s.Spec.UserName == "ann" {
 			w.grant(&s)
@@ -125,18 +125,5 @@ func TestWhatALoginMustBe(t *testing.T) {
 	w.do("POST", sessionsPath, portalToken, `{"userName":"a"}`, "Content-Type", "application/json; charset=UTF-8", "Idempotency-Key", "\u00e4").problem("BadRequest")
 	if w.count("create") != 0 {
 		t.Error("something was created")
-	}
-}
-
-func TestACallerThatGoesAwayLeavesNoSeatTaken(t *testing.T) {
-	for _, headers := range [][]string{nil, {"Idempotency-Key", "k"}} {
-		w := newWorld(t)
-		w.pool(1)
-		ctx, leave := context.WithCancel(t.Context())
-		done := w.later(ctx, "POST", sessionsPath, portalToken, `{"userName":"ann"}`, headers...)
-		w.waiting(1)
-		leave()
-		<-done
-		w.waiting(0)
 	}
 }

@@ -52,8 +52,8 @@ func sessionGone() *problem {
 	return refused(gatewayapi.ReasonSessionGone, "The session has ended and its record was cleared.")
 }
 
-func unavailable(retry time.Duration, format string, args ...any) *problem {
-	p := refused(gatewayapi.ReasonUnavailable, format, args...)
+func unavailable(retry time.Duration, detail string) *problem {
+	p := refused(gatewayapi.ReasonUnavailable, "%s", detail)
 	p.retry = retry
 	return p
 }

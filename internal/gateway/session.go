@@ -64,7 +64,7 @@ func recordOf(known *activity.Snapshot) *gatewayapi.Session {
 		Namespace: s.Namespace, Name: s.Name, UID: string(s.UID), PoolRef: gatewayapi.PoolReference{Name: spec.PoolRef.Name},
 		CreationTimestamp: s.CreationTimestamp.UTC(), Current: true,
 		UserName: spec.UserName, UserFullName: spec.UserFullName, Module: string(spec.Module), Type: gatewayapi.SessionType(spec.Type),
-		Applications: known.Applications, SessionAttributes: map[string]string{}, SessionAttributeCount: int32(min(len(known.SessionAttributes), 64)), //nolint:gosec // bounded
+		Applications: known.Applications, SessionAttributes: map[string]string{}, SessionAttributeCount: int32(min(len(known.SessionAttributes), 64)),
 		CreatedBy: spec.CreatedBy, InstanceName: spec.InstanceName, SingleSignOn: spec.SingleSignOn, SystemLogin: spec.SystemLogin,
 		State: gatewayapi.SessionState(status.State), Seat: gatewayapi.SeatType(status.Seat), Connection: status.Connection,
 		LogonTime: timeOf(status.LogonTime), UnsavedWork: known.UnsavedWork, WaitUntilTime: timeOf(status.WaitUntilTime), TerminatedTime: timeOf(status.TerminatedTime),

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -171,6 +172,7 @@ func (v *view) drop(obj client.Object) {
 			if p.pool != nil && p.pool.UID == o.UID {
 				v.enforcing.Add(-enforced(p.pool))
 				p.pool = nil
+				denialsTotal.DeletePartialMatch(prometheus.Labels{"namespace": o.Namespace, "pool": o.Name})
 			}
 		})
 	case *licensing.LicenseAccount:

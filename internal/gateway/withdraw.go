@@ -20,7 +20,7 @@ import (
 const (
 	// withdrawTime bounds how long a login is tried to be withdrawn. One that could not be, and was granted, ends when its client is taken for lost: its grant
 	// counts as its first heartbeat.
-	withdrawTime = time.Minute
+	withdrawTime = 3 * time.Minute
 	// withdrawAtOnceTime bounds how long a caller that is still there waits for that.
 	withdrawAtOnceTime = 2 * time.Second
 	// withdrawLooks is how often it is looked whether a creation whose outcome is unknown was carried out after all.

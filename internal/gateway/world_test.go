@@ -62,15 +62,15 @@ type world struct {
 	logs          bytes.Buffer
 }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, licensing.AddToScheme} {
 		if err := add(scheme); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	w := &world{t: t, clock: clocktesting.NewFakePassiveClock(nine), calls: map[string]int{}}
+	w := &world{t: tb, clock: clocktesting.NewFakePassiveClock(nine), calls: map[string]int{}}
 	w.client = fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(&licensing.UserSession{}, &licensing.LicensePool{}).Build()
 	through := interceptor.NewClient(w.client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
@@ -108,7 +108,7 @@ func newWorld(t testing.TB) *world {
 		defer close(stopped)
 		_ = keeper.Start(ctx)
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		stop()
 		<-stopped
 	})
@@ -192,7 +192,7 @@ func (w *world) logged() string {
 }
 
 // pool makes the pool desk with so many concurrent seats.
-func (w *world) pool(seats int32, change ...func(*licensing.LicensePool)) *licensing.LicensePool {
+func (w *world) pool(seats int32, change ...func(*licensing.LicensePool)) {
 	w.t.Helper()
 	pool := &licensing.LicensePool{ObjectMeta: metav1.ObjectMeta{Namespace: "itsm", Name: "desk", UID: "pool-uid", Generation: 1}, Spec: licensing.LicensePoolSpec{
 		Concurrent: &licensing.Seats{Seats: new(seats)},
@@ -205,7 +205,6 @@ func (w *world) pool(seats int32, change ...func(*licensing.LicensePool)) *licen
 		w.t.Fatal(err)
 	}
 	w.show(pool)
-	return pool
 }
 
 // sessions are all that there are.
@@ -241,8 +240,8 @@ func (w *world) grant(s *licensing.UserSession) *licensing.UserSession {
 	})
 }
 
-func (w *world) deny(s *licensing.UserSession, reason string) *licensing.UserSession {
-	return w.status(s, func(s *licensing.UserSession) {
+func (w *world) deny(s *licensing.UserSession, reason string) {
+	w.status(s, func(s *licensing.UserSession) {
 		meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: licensing.ConditionGranted, Status: metav1.ConditionFalse, Reason: reason})
 		s.Status.State, s.Status.Message, s.Status.TerminatedTime = licensing.SessionDenied, "No seat.", new(metav1.NewTime(w.clock.Now()))
 	})
@@ -310,10 +309,10 @@ func (w *world) doContext(ctx context.Context, method, path, token, body string,
 	return &answer{t: w.t, ResponseRecorder: recorder}
 }
 
-// later makes a call in the background.
-func (w *world) later(ctx context.Context, method, path, token, body string, headers ...string) <-chan *answer {
+// login signs a user on, in the background.
+func (w *world) login(ctx context.Context, query, body string, headers ...string) <-chan *answer {
 	done := make(chan *answer, 1)
-	go func() { done <- w.doContext(ctx, method, path, token, body, headers...) }()
+	go func() { done <- w.doContext(ctx, http.MethodPost, sessionsPath+query, portalToken, body, headers...) }()
 	return done
 }
 
