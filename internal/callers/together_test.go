@@ -22,12 +22,7 @@ import (
 func TestOneReviewForAllWhoAskAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
-		g := s.guard(clock.RealClock{})
-		tokens := s.tokens
-		s.tokens = func(r *authenticationv1.TokenReview) (*authenticationv1.TokenReview, error) {
-			time.Sleep(2 * time.Second)
-			return tokens(r)
-		}
+		g := newGuard(slow{s.AuthenticationV1().TokenReviews()}, nil, audience, clock.RealClock{})
 		began := time.Now()
 		first, leave := context.WithCancel(t.Context())
 		var all sync.WaitGroup
@@ -89,6 +84,20 @@ func TestManyCallersAtOnce(t *testing.T) {
 	all.Wait()
 	if n := s.asked.Load(); n < 10 || n > 100 {
 		t.Errorf("asked %d times about five callers", n)
+	}
+}
+
+// slow is an API server that takes two seconds, unless who asks goes away.
+type slow struct {
+	authenticationv1client.TokenReviewInterface
+}
+
+func (s slow) Create(ctx context.Context, r *authenticationv1.TokenReview, o metav1.CreateOptions) (*authenticationv1.TokenReview, error) {
+	select {
+	case <-time.After(2 * time.Second):
+		return s.TokenReviewInterface.Create(ctx, r, o)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 

@@ -93,6 +93,7 @@ func TestOf(t *testing.T) {
 		"forwarded, an open quote before it": {peer: "10.0.0.1:1", forwarded: []string{`for="127.0.0.1, for=203.0.113.9`}, want: "203.0.113.9"},
 		"forwarded, a quoted comma":          {peer: "10.0.0.1:1", forwarded: []string{`for=203.0.113.9;host="a, for=127.0.0.1"`}, want: "203.0.113.9"},
 		"forwarded, an escaped quote":        {peer: "10.0.0.1:1", forwarded: []string{`for=203.0.113.9;host="a\", for=127.0.0.1"`}, want: "203.0.113.9"},
+		"forwarded, an escaped quote late":   {peer: "10.0.0.1:1", forwarded: []string{`for=203.0.113.9;host="a, for=127.0.0.1\""`}, want: "203.0.113.9"},
 		"forwarded, open at its end":         {peer: "10.0.0.1:1", forwarded: []string{`for=203.0.113.9;host="a`}, want: "10.0.0.1"},
 		"forwarded, escaped at its end":      {peer: "10.0.0.1:1", forwarded: []string{`for=203.0.113.9;host="a\`}, want: "10.0.0.1"},
 		"both agree":                         {peer: "10.0.0.1:1", forwarded: []string{"for=203.0.113.9"}, listed: []string{"127.0.0.1, 203.0.113.9"}, want: "203.0.113.9"},

@@ -30,10 +30,11 @@ func TestTheSecretIsDeletedWhileRunning(t *testing.T) {
 	// One that has not seen the newest key yet makes the Secret anew: the other adds it.
 	w.clock.SetTime(start.Add(2 * defaultRotateEvery))
 	w.steps(a)
+	all := a.known.keys
 	w.deleteSecret()
 	w.steps(b)
 	w.steps(a, b)
-	for _, one := range a.known.keys {
+	for _, one := range all {
 		if !slices.ContainsFunc(w.keys(), func(other key) bool { return other.ID == one.ID }) {
 			t.Errorf("%v is lost", one)
 		}

@@ -6,6 +6,7 @@ package sessiontoken
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -113,9 +114,9 @@ func TestAKeyIsKnownToAllBeforeItSigns(t *testing.T) {
 func TestAKeyIsDroppedWhenNoSessionNeedsIt(t *testing.T) {
 	w := newWorld(t)
 	w.oldest = start
-	a := w.running()
+	a, b := w.running(), w.running()
 	old := a.Keyring().Sign(session)
-	w.pass(10*defaultRotateEvery, a)
+	w.pass(10*defaultRotateEvery, a, b)
 	if n := len(w.keys()); n < 8 {
 		t.Fatalf("%d keys after ten days with a session of the first; none may go", n)
 	}
@@ -129,10 +130,11 @@ func TestAKeyIsDroppedWhenNoSessionNeedsIt(t *testing.T) {
 	}
 	// The oldest session is of now: all but the one that signs go, after an hour.
 	w.oldest = w.clock.Now()
-	w.pass(50*time.Minute, a)
+	w.pass(50*time.Minute, a, b)
 	w.accepted(a, old)
-	w.pass(2*time.Hour, a)
+	w.pass(2*time.Hour, a, b)
 	w.refused(a, old)
+	w.refused(b, old)
 	if n := len(w.keys()); n != 1 {
 		t.Errorf("%d keys are left, want the one that signs", n)
 	}
@@ -239,11 +241,20 @@ func TestClockSteps(t *testing.T) {
 	w.oldest = start
 	a := w.running()
 	tokens := []string{a.Keyring().Sign(session)}
+	place := func() int {
+		return slices.IndexFunc(a.known.keys, func(k key) bool { return k.ID == a.known.signing })
+	}
+	last := 0
 	for _, step := range []time.Duration{-time.Hour, 365 * 24 * time.Hour, -366 * 24 * time.Hour, 2 * time.Hour, -time.Minute, 48 * time.Hour} {
 		w.clock.SetTime(w.clock.Now().Add(step))
 		for range 6 {
 			w.steps(a)
 			tokens = append(tokens, a.Keyring().Sign(session))
+			if now := place(); now < last {
+				t.Errorf("key %d signs after key %d did", now, last)
+			} else {
+				last = now
+			}
 			w.clock.SetTime(w.clock.Now().Add(readEvery))
 		}
 		b := w.running()
