@@ -88,6 +88,7 @@ func (c *call) giveTime() {
 var (
 	jsonType = []string{"application/json"}
 	noStore  = []string{"no-store"}
+	closed   = []string{"close"}
 )
 
 // send answers with JSON that was made already.
@@ -140,6 +141,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		// The connection's earlier requests left a deadline that may be over. On HTTP/2 it would be the stream's, and reset it.
 		c.giveTime()
+	}
+	if f.CutOff != nil && f.CutOff() {
+		c.Header()["Connection"] = closed // clients had better come back through the load balancer, perhaps to another replica
 	}
 	f.mux.ServeHTTP(c, r)
 }

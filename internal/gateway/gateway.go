@@ -41,6 +41,8 @@ type Gateway struct {
 	Clock   clock.PassiveClock
 	Log     logr.Logger
 	Limits  Limits
+	// CutOff says whether this replica has not reached the API server for so long that its clients had better be heard by another; nil: never. It is asked with every request.
+	CutOff func() bool
 
 	once       sync.Once
 	view       *view

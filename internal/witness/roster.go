@@ -26,6 +26,7 @@ const remembered = 24 * time.Hour
 type Roster struct {
 	own   string
 	clock clock.PassiveClock
+	began time.Time
 
 	mu       sync.Mutex
 	replicas map[string]*replica
@@ -42,7 +43,7 @@ type replica struct {
 
 // NewRoster returns an empty roster for the replica of this name.
 func NewRoster(own string, clock clock.PassiveClock) *Roster {
-	return &Roster{own: own, clock: clock, replicas: map[string]*replica{}}
+	return &Roster{own: own, clock: clock, began: clock.Now().Truncate(time.Second), replicas: map[string]*replica{}} // records keep whole seconds
 }
 
 // Observe takes in a Lease.
@@ -64,7 +65,11 @@ func (r *Roster) Observe(lease *coordinationv1.Lease) {
 			seen = renewed
 		}
 	}
-	if lease.Name == r.own && (known == nil || known.left || now.Sub(known.seen) > SilentAfter) {
+	switch {
+	case lease.Name != r.own:
+	case known == nil && now.Sub(r.began) <= SilentAfter:
+		r.since = r.began // the others' leases were listed before this one was seen
+	case known == nil || known.left || now.Sub(known.seen) > SilentAfter:
 		r.since = now
 	}
 	r.replicas[lease.Name] = &replica{revision: lease.ResourceVersion, seen: seen, report: reportOf(lease)}

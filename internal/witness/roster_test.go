@@ -1,0 +1,220 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package witness
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clocktesting "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+)
+
+var (
+	nine = time.Date(2026, time.March, 2, 9, 0, 0, 0, time.UTC)
+	pool = types.NamespacedName{Namespace: "itsm", Name: "desk"}
+)
+
+// hall is a namespace with replicas' leases, and a roster that sees each write at once unless it is cut off.
+type hall struct {
+	t      *testing.T
+	clock  *clocktesting.FakePassiveClock
+	api    client.Client
+	roster *Roster
+	leases map[string]*Lease
+}
+
+func newHall(t *testing.T) *hall {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	if err := coordinationv1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	h := &hall{t: t, clock: clocktesting.NewFakePassiveClock(nine), api: fake.NewClientBuilder().WithScheme(scheme).Build(), leases: map[string]*Lease{}}
+	h.roster = NewRoster("me", h.clock)
+	return h
+}
+
+func (h *hall) at(d time.Duration) *hall {
+	h.clock.SetTime(nine.Add(d))
+	return h
+}
+
+// renew lets a replica renew its lease, unseen.
+func (h *hall) renew(name string, swept time.Duration, missing ...seating.Missing) *coordinationv1.Lease {
+	h.t.Helper()
+	if h.leases[name] == nil {
+		h.leases[name] = &Lease{Client: h.api, Namespace: "ns", Replica: name}
+	}
+	report := Report{Swept: nine.Add(swept), Missing: map[types.NamespacedName]seating.Missing{}}
+	for _, m := range missing {
+		report.Missing[pool] = m
+	}
+	if err := h.leases[name].Renew(h.t.Context(), report); err != nil {
+		h.t.Fatal(err)
+	}
+	lease := &coordinationv1.Lease{}
+	if err := h.api.Get(h.t.Context(), types.NamespacedName{Namespace: "ns", Name: name}, lease); err != nil {
+		h.t.Fatal(err)
+	}
+	return lease
+}
+
+// renewed lets a replica renew its lease, seen at once.
+func (h *hall) renewed(name string, swept time.Duration, missing ...seating.Missing) {
+	h.t.Helper()
+	h.roster.Observe(h.renew(name, swept, missing...))
+}
+
+func (h *hall) witness(name string) seating.Witness { return h.roster.Witnesses(pool)[name] }
+
+func TestWhatALeaseSaysIsRead(t *testing.T) {
+	h := newHall(t)
+	missing := seating.Missing{Clients: 3, Last: nine.Add(-time.Minute)}
+	h.renewed("a", 1500*time.Millisecond, missing)
+	if got := h.witness("a"); !reflect.DeepEqual(got, seating.Witness{Swept: nine.Add(1500 * time.Millisecond), Missing: missing}) {
+		t.Errorf("%+v", got)
+	}
+	if got := h.roster.Witnesses(types.NamespacedName{Namespace: "itsm", Name: "other"})["a"]; got.Missing.Clients != 0 {
+		t.Errorf("of another pool: %+v", got)
+	}
+	h.renewed("me", 2*time.Second)
+	if got := h.witness("me"); !got.Own || got.Missing.Clients != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestWhoIsNotSeenToRenewIsSilentSinceItWas(t *testing.T) {
+	h := newHall(t)
+	h.renewed("a", 0)
+	if h.at(SilentAfter); !h.roster.Alive("a") || !h.witness("a").Silent.IsZero() {
+		t.Error("silent too soon")
+	}
+	if h.at(SilentAfter + 1); h.roster.Alive("a") || !h.witness("a").Silent.Equal(nine) {
+		t.Errorf("not silent: %+v", h.witness("a"))
+	}
+	h.renewed("a", SilentAfter)
+	if !h.roster.Alive("a") {
+		t.Error("not heard again")
+	}
+}
+
+// The same lease seen twice, as after the watch began anew, is no renewal.
+func TestALeaseSeenTwiceIsRenewedOnce(t *testing.T) {
+	h := newHall(t)
+	lease := h.renew("a", 0)
+	h.roster.Observe(lease)
+	h.at(20 * time.Second).roster.Observe(lease)
+	if h.at(SilentAfter + 1); h.roster.Alive("a") {
+		t.Error("alive")
+	}
+}
+
+// What a replica that crashed long ago left behind delays nobody for long; who is ahead or behind with its clock is alive when it is first met.
+func TestALeaseMetForTheFirstTimeIsAsOldAsItSays(t *testing.T) {
+	h := newHall(t)
+	old, fresh, ahead := h.renew("old", -time.Hour), h.renew("fresh", -time.Second), h.renew("ahead", time.Second)
+	for _, lease := range []*coordinationv1.Lease{old, fresh, ahead} {
+		h.roster.Observe(lease)
+	}
+	if w := h.witness("old"); h.roster.Alive("old") || !w.Silent.Equal(nine.Add(-time.Hour+seating.MaxSkew)) {
+		t.Errorf("%+v", w)
+	}
+	if !h.roster.Alive("fresh") || !h.roster.Alive("ahead") {
+		t.Error("not alive")
+	}
+}
+
+func TestWhoLeavesInOrderIsNotWaitedForAndComesBack(t *testing.T) {
+	h := newHall(t)
+	h.renewed("a", 0)
+	h.at(5 * time.Second).roster.Drop("a")
+	if w := h.witness("a"); !w.Left || !w.Silent.Equal(nine.Add(5*time.Second)) || h.roster.Alive("a") {
+		t.Errorf("%+v", w)
+	}
+	if err := h.api.Delete(t.Context(), &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	h.renewed("a", 6*time.Second) // somebody removed the lease of a live replica
+	if w := h.witness("a"); w.Left || !h.roster.Alive("a") {
+		t.Errorf("%+v", w)
+	}
+	h.roster.Drop("a")
+	if h.at(remembered + time.Minute); h.roster.Witnesses(pool)["a"] != (seating.Witness{}) {
+		t.Error("remembered for ever")
+	}
+}
+
+// A view is fresh as long as this replica sees its own renewals. After a gap, be it that the API server was away or that this process slept, it is fresh anew.
+func TestAViewIsFreshSinceTheLastGap(t *testing.T) {
+	h := newHall(t)
+	since := func() string {
+		at, fresh := h.roster.Since()
+		return fmt.Sprint(at.Sub(nine), fresh)
+	}
+	if _, fresh := h.roster.Since(); fresh {
+		t.Error("fresh before anything was seen")
+	}
+	h.at(2*time.Second).renewed("me", 2*time.Second)
+	if got := since(); got != "0s true" {
+		t.Errorf("at the start: %s", got)
+	}
+	h.at(25*time.Second).renewed("me", 25*time.Second)
+	if got := since(); got != "0s true" {
+		t.Errorf("without a gap: %s", got)
+	}
+	h.at(51 * time.Second)
+	if _, fresh := h.roster.Since(); fresh {
+		t.Error("fresh in a gap")
+	}
+	h.renewed("me", 51*time.Second)
+	if got := since(); got != "51s true" {
+		t.Errorf("after a gap: %s", got)
+	}
+}
+
+func TestOtherLeasesAreNoReplicas(t *testing.T) {
+	h := newHall(t)
+	lease := h.renew("a", 0)
+	lease.Labels = nil
+	h.roster.Observe(lease)
+	if len(h.roster.Witnesses(pool)) != 0 {
+		t.Error("taken for a replica")
+	}
+}
+
+func TestLeasesOfTheLongGoneAreStale(t *testing.T) {
+	h := newHall(t)
+	h.renewed("me", 0)
+	h.renewed("a", 0)
+	h.at(time.Hour)
+	if got := h.roster.Stale(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	if got := h.at(time.Hour + 1).roster.Stale(); fmt.Sprint(got) != "[a]" {
+		t.Errorf("%v", got)
+	}
+}
+
+// A renewal whose answer was lost, and a lease that somebody wrote, conflict once.
+func TestARenewalThatConflictsIsMadeAnew(t *testing.T) {
+	h := newHall(t)
+	lease := h.renew("a", 0)
+	lease.Annotations["somebody"] = "was here"
+	if err := h.api.Update(t.Context(), lease); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.renew("a", time.Second); got.Annotations["somebody"] != "was here" || !got.Spec.RenewTime.Time.Equal(nine.Add(time.Second)) {
+		t.Errorf("%+v", got)
+	}
+}
