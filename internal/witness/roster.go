@@ -55,7 +55,7 @@ func (r *Roster) Observe(lease *coordinationv1.Lease) {
 	defer r.mu.Unlock()
 	now := r.clock.Now()
 	known := r.replicas[lease.Name]
-	if known != nil && known.revision == lease.ResourceVersion {
+	if known != nil && !known.left && known.revision == lease.ResourceVersion {
 		return
 	}
 	seen := now
