@@ -58,10 +58,9 @@ func (g calls) BulkHeartbeat(w http.ResponseWriter, r *http.Request, namespace g
 func (g *Gateway) bulkEntry(ctx context.Context, namespace string, raw []byte, lookups *int) gatewayapi.BulkAnswer {
 	var entry gatewayapi.BulkHeartbeat
 	p := decode(raw, &entry)
-	answer := gatewayapi.BulkAnswer{Name: entry.Name, UID: entry.UID}
+	answer := gatewayapi.BulkAnswer{Name: cut(entry.Name, 253), UID: cut(entry.UID, 64)}
 	var report activity.Report
 	if p == nil && (entry.Name == "" || entry.UID == "" || len(entry.Name) > 253 || len(entry.UID) > 64) {
-		answer.Name, answer.UID = cut(entry.Name, 253), cut(entry.UID, 64)
 		p = bad("Each entry of heartbeats must state the name and the uid of a session.")
 	}
 	if p == nil {

@@ -16,8 +16,10 @@ import (
 const (
 	// maxLogin bounds the body of a login, in bytes: its longest facts, every character escaped, fit.
 	maxLogin = 256 << 10
-	// maxReport bounds the body of a heartbeat, or of another call with a session token.
+	// maxReport bounds the body of a heartbeat: the longest report, every character escaped, fits.
 	maxReport = 1 << 20
+	// maxExit bounds the body of an exit, which may be all that proves who calls.
+	maxExit = 16 << 10
 	// maxBulk bounds the body of a bulk heartbeat.
 	maxBulk = 4 << 20
 	// maxBulkEntries bounds the heartbeats in one.
@@ -31,7 +33,7 @@ type Limits struct {
 	// CallerRate is how many calls a second an application server may make, twice that in a burst; default 500.
 	CallerRate float64
 	// AddressRate is how many calls a second with a service-account token may come from one address, twice that in a burst, before it is looked at whose
-	// token it is; default 1000. Several application servers may come from one address.
+	// token it is; default twice CallerRate. Several application servers may come from one address.
 	AddressRate float64
 	// SessionRate is how many calls a second may be made with one session token, twice that in a burst; default 10.
 	SessionRate float64
@@ -47,7 +49,7 @@ type Limits struct {
 
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.CallerRate, 500)
-	orDefault(&l.AddressRate, 1000)
+	orDefault(&l.AddressRate, 2*l.CallerRate)
 	orDefault(&l.SessionRate, 10)
 	orDefault(&l.Waiting, 1000)
 	orDefault(&l.Streams, 10_000)

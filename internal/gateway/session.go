@@ -123,7 +123,7 @@ func (g calls) ExitSession(w http.ResponseWriter, r *http.Request) {
 		c.refuse(unauthenticated())
 		return
 	}
-	body, p := c.read(r, maxReport, "application/json", "text/plain")
+	body, p := c.read(r, maxExit, "application/json", "text/plain")
 	if p == nil && len(body) > 0 {
 		var stated gatewayapi.ExitRequest
 		if p = decode(body, &stated); p == nil && !inHeader {

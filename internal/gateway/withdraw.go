@@ -49,11 +49,10 @@ func (g *Gateway) withdrawAtOnce(ctx context.Context, l *login) *licensing.UserS
 // withdrawLater withdraws a login in the background.
 func (g *Gateway) withdrawLater(l *login) {
 	session := l.session()
-	isOwn, keyed := l.isOwn, l.idempotencyKey != ""
 	started := g.background.start(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), withdrawTime)
 		defer cancel()
-		if !g.withdraw(ctx, session, isOwn, keyed) {
+		if !g.withdraw(ctx, l) {
 			g.Log.Info("A login whose caller went away could not be withdrawn: if it is granted, its seat comes free when its client is taken for lost",
 				"namespace", session.Namespace, "session", session.Name)
 		}
@@ -70,15 +69,18 @@ func (l *login) session() sessiontoken.Session {
 
 // withdraw sees to it that an abandoned login leaves no seat taken. While Pending it is deleted, on the condition that it still is. One that was granted in that moment is ended, unless it has an
 // Idempotency-Key: its caller may come back for it, and if nobody does, its client is taken for lost.
-func (g *Gateway) withdraw(ctx context.Context, s sessiontoken.Session, isOwn func(*licensing.UserSession) bool, keyed bool) bool {
-	looks := 0
+func (g *Gateway) withdraw(ctx context.Context, l *login) bool {
+	s, keyed, looks := l.session(), l.idempotencyKey != "", 0
 	for try := 1; ctx.Err() == nil; try++ {
+		if keyed && g.attempts.adopt(l) {
+			return true // its caller is back already, and waits for it
+		}
 		record, err := g.lookUpBriefly(ctx, s)
 		switch {
 		case err != nil:
 		case record == nil && s.UID == "" && looks < withdrawLooks:
 			looks++ // its creation may still be under way
-		case record == nil, !isOwn(record), over(record), record.Spec.Termination != nil:
+		case record == nil, !l.isOwn(record), over(record), record.Spec.Termination != nil:
 			return true
 		case record.Status.State == licensing.SessionActive && keyed:
 			return true
@@ -151,6 +153,20 @@ func (a *attempts) leave(l *login) *login {
 		return nil
 	}
 	return t.made
+}
+
+// adopt leaves a login that is to be withdrawn to those who wait for it again, if there are any: the last of them withdraws it.
+func (a *attempts) adopt(l *login) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.byName[l.key]
+	if t == nil {
+		return false
+	}
+	if t.made == nil {
+		t.made = l
+	}
+	return true
 }
 
 // background is what goes on after its request was answered.
