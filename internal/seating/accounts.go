@@ -56,7 +56,7 @@ func (l *Ledger) Standing(id string) Standing {
 	case l.rules.Named == nil:
 		return Standing{Reason: ModelNotLicensed, Message: "The account is named, and the pool has no named seats."}
 	case !a.Licensed:
-		return Standing{Reason: SeatsExhausted, Message: fmt.Sprintf("All %d named seats are held by others.", *l.rules.Named)}
+		return Standing{Reason: SeatsExhausted, Message: allTaken(*l.rules.Named, Named)}
 	default:
 		return HoldsSeat()
 	}

@@ -6,6 +6,7 @@ package seating
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -260,7 +261,7 @@ func (d *deciding) named(s Session, account Account) {
 	case !account.Licensed && !d.licensed[account.ID] && d.plan.MoreToLicense:
 		// Its account may yet get a seat, by the next plan.
 	case !account.Licensed && !d.licensed[account.ID]:
-		d.deny(s, AccountNotLicensed, fmt.Sprintf("All %d named seats are held by other accounts; one of them must be deleted, or seats bought.", *d.rules.Named))
+		d.deny(s, AccountNotLicensed, allTaken(*d.rules.Named, Named)+" An account that holds one must be deleted, or seats bought.")
 	case !d.limited(s):
 		d.seat(s, Named, false)
 	default:
@@ -284,7 +285,7 @@ func (d *deciding) concurrent(s Session, enroll bool) {
 		d.seat(s, Concurrent, enroll)
 		return
 	}
-	full := fmt.Sprintf("All %d concurrent seats are taken.", *d.rules.Concurrent)
+	full := allTaken(*d.rules.Concurrent, Concurrent)
 	if s.MaxWait <= 0 {
 		d.deny(s, SeatsExhausted, full)
 		return
@@ -301,6 +302,15 @@ func (d *deciding) concurrent(s Session, enroll bool) {
 	}
 	d.queued++
 	d.lookAgain(until)
+}
+
+// allTaken says that no seat of a model is left.
+func allTaken(seats int, model Seat) string {
+	name := strings.ToLower(string(model))
+	if seats == 1 {
+		return "The only " + name + " seat is taken."
+	}
+	return fmt.Sprintf("All %d %s seats are taken.", seats, name)
 }
 
 // taken counts the concurrent seats that are left to nobody else.

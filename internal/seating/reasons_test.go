@@ -4,6 +4,7 @@
 package seating_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestWhyALoginIsDeniedAndWhichReasonIsTold(t *testing.T) {
 		{"A4: a named account beyond the seats", combined.named(0), []account{named}, by("ann"), seating.AccountNotLicensed, "All 0 named seats"},
 		{"A4: a named account beyond the seats does not wait", combined.named(0), []account{named}, by("ann").waiting(hour), seating.AccountNotLicensed, ""},
 
-		{"A4: no concurrent seat is left", combined.concurrent(0), []account{shared}, by("ann"), seating.SeatsExhausted, "All 0 concurrent seats are taken"},
+		{"A4: no concurrent seat is left", combined.concurrent(0), []account{shared}, by("ann"), seating.SeatsExhausted, "All 0 concurrent seats are taken."},
 		{"A4: no concurrent seat is left for an unknown user", combined.concurrent(0), nil, by("ann"), seating.SeatsExhausted, ""},
 		{"no concurrent seat is left, and the session waits", combined.concurrent(0), nil, by("ann").waiting(hour), seating.Waiting, "waits its turn until 2026-03-02T10:00:00Z"},
 		{"a wait of less than nothing is none", combined.concurrent(0), nil, by("ann").waiting(-hour), seating.SeatsExhausted, ""},
@@ -105,6 +106,26 @@ func TestAWaitThatExpiresSaysSo(t *testing.T) {
 		t.Errorf("the message is %q", message)
 	}
 	k.got(seating.WaitExpired)
+}
+
+// Of one seat it is not said that all of it are taken.
+func TestADenialSpeaksOfOneSeatAsOfOne(t *testing.T) {
+	for seats, want := range map[int]string{1: "The only concurrent seat is taken.", 2: "All 2 concurrent seats are taken."} {
+		d := aPool().concurrent(seats).opens(t)
+		for i := range seats {
+			d.signsOn(by(fmt.Sprintf("holder-%d", i))).got(seating.SeatGranted)
+		}
+		k := d.arrives(by("ann"))
+		if message := messageTo(d.settle(), k.id); message != want {
+			t.Errorf("the message is %q, want %q", message, want)
+		}
+	}
+	d := aPool().named(1).opens(t)
+	d.hire(aNamed("bob"), aNamed("ann"))
+	k := d.arrives(by("ann"))
+	if message := messageTo(d.settle(), k.id); !strings.HasPrefix(message, "The only named seat is taken.") {
+		t.Errorf("the message is %q", message)
+	}
 }
 
 // What bars a waiter's user bars the waiter, whatever it waits for.
