@@ -43,7 +43,7 @@ cluster: ## A local control plane in the foreground, until Ctrl-C; writes bin/ku
 	exec bin/cluster
 
 .PHONY: install
-install: ## Apply the kinds, permissions and policies to the cluster of $KUBECONFIG
+install: ## Apply the kinds, the permissions and the namespace seatkeeper-system to the cluster of $KUBECONFIG
 	@kubectl="$(KUBECTL)"
 	"$$kubectl" $(APPLY) -k config/install
 	"$$kubectl" wait --for=condition=Established --timeout=60s \
@@ -102,7 +102,7 @@ lint: ## Lint the code, api/ by the Kubernetes API conventions, and see that con
 	@status=0
 	$(TOOL) golangci-lint run --allow-serial-runners ./... || status=1
 	$(TOOL) golangci-lint-kube-api-linter run --allow-serial-runners --config=hack/kube-api-linter.yaml --path-mode=abs ./api/... || status=1
-	for dir in config/default config/samples; do
+	for dir in config/default config/cert-manager config/samples; do
 	  $(TOOL) kustomize build "$$dir" > /dev/null || status=1
 	done
 	exit $$status

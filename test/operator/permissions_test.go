@@ -44,7 +44,8 @@ var _ = DescribeTable("The shipped roles let people see and end sessions, or nei
 	},
 	Entry("viewer", "seatkeeper-viewer", map[string]bool{"list": true, "watch": true, "patch": false, "delete": false, "create": false}),
 	Entry("session administrator", "seatkeeper-session-admin", map[string]bool{"list": true, "patch": true, "delete": true, "create": false}),
-	Entry("application server", "seatkeeper-client", map[string]bool{"create": true, "get": true, "delete": false, "list": false}),
+	Entry("application server", "seatkeeper-application", map[string]bool{"create": true, "get": false, "delete": false, "list": false}),
+	Entry("client without the gateway", "seatkeeper-client", map[string]bool{"create": true, "get": true, "delete": false, "list": false}),
 )
 
 var _ = It("refuses a session's end to who may only look (B2, C8)", func(ctx SpecContext) {
