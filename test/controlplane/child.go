@@ -5,6 +5,7 @@ package controlplane
 
 import (
 	"context"
+	"os"
 	"time"
 )
 
@@ -32,3 +33,17 @@ func (c *Child) Wait(ctx context.Context) error {
 
 // Stop asks the program to end and, after the grace, kills it. When it returns, the program is gone.
 func (c *Child) Stop(grace time.Duration) error { return c.process.stop(grace) }
+
+// Signal sends the program a signal; that it is gone already is no error.
+func (c *Child) Signal(signal os.Signal) error { return c.process.signal(signal) }
+
+// Ended is closed when the program is gone.
+func (c *Child) Ended() <-chan struct{} { return c.process.exited }
+
+// Err is how the program ended, nil if well; it may be called when Ended is closed. The error quotes the program's log.
+func (c *Child) Err() error {
+	if c.process.waitErr == nil {
+		return nil
+	}
+	return c.process.failure(nil)
+}

@@ -24,7 +24,6 @@ var _ = DescribeTable("The operator's service account may not", func(ctx SpecCon
 	Entry("delete pools", "delete", licensing.GroupVersion.Group, "licensepools", ""),
 	Entry("delete accounts", "delete", licensing.GroupVersion.Group, "licenseaccounts", ""),
 	Entry("change accounts", "update", licensing.GroupVersion.Group, "licenseaccounts", ""),
-	Entry("make sessions up", "create", licensing.GroupVersion.Group, "usersessions", ""),
 	Entry("read secrets", "get", "", "secrets", ""),
 	Entry("read pods", "list", "", "pods", ""),
 	Entry("impersonate", "impersonate", "", "users", ""),
