@@ -47,6 +47,9 @@ func sentences(err error) string {
 	var said []string
 	known := map[string]bool{}
 	for _, cause := range status.Status().Details.Causes {
+		if strings.Contains(cause.Message, notAllChecked) {
+			continue
+		}
 		if text := sentence(cause); !known[text] {
 			known[text] = true
 			said = append(said, text)
@@ -58,6 +61,12 @@ func sentences(err error) string {
 	return strings.Join(said, " ")
 }
 
+// notAllChecked is a cause that says nothing of the login.
+const notAllChecked = "some validation rules were not checked"
+
+// tooLong is how the API server speaks of a text that has too many characters: that they are not bytes it does not say.
+var tooLong = regexp.MustCompile(`^may not be more than (\d+) bytes$`)
+
 // refusedValue is what the API server puts before what must be: the value that it refused.
 var refusedValue = regexp.MustCompile(`^(?:Invalid value|Required value|Unsupported value|Too long|Too many|Forbidden|Duplicate value)(?:: (?:"(?:[^"\\]|\\.)*"|[-+.\w]+|\{.*?\}|\[.*?\]|map\[.*?\]))?(?:: |$)`)
 
@@ -66,6 +75,10 @@ func sentence(cause metav1.StatusCause) string {
 	field := strings.TrimPrefix(strings.TrimPrefix(cause.Field, "spec."), "spec")
 	text := refusedValue.ReplaceAllString(cause.Message, "")
 	text = strings.TrimPrefix(text, cause.Field+" in body ")
+	text = tooLong.ReplaceAllString(text, "must have at most $1 characters")
+	if values, ok := strings.CutPrefix(text, "supported values: "); ok {
+		text = "must be one of " + values
+	}
 	switch {
 	case text == "" && cause.Type == metav1.CauseTypeFieldValueRequired:
 		text = field + " must be stated"
