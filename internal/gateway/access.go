@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -68,6 +69,9 @@ func (g *Gateway) caller(r *http.Request, namespace, pool string) (callers.Calle
 	}
 	if err := g.Callers.Authorize(ctx, caller, namespace); err != nil {
 		return callers.Caller{}, accessProblem(err, namespace)
+	}
+	if len(g.Namespaces) > 0 && !slices.Contains(g.Namespaces, namespace) {
+		return callers.Caller{}, refused(gatewayapi.ReasonPoolNotFound, "Seatkeeper does not serve namespace %s.", namespace)
 	}
 	return caller, nil
 }

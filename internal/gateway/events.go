@@ -52,6 +52,10 @@ func (g calls) FollowSession(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // or a proxy would keep events back
+	if r.Method == http.MethodHead {
+		c.WriteHeader(http.StatusOK)
+		return
+	}
 	// Also what a client that was cut off does: it comes again after a second, not at once with all the others.
 	st := &stream{call: c, controller: http.NewResponseController(c.ResponseWriter)}
 	if st.write("retry: 1000\n\n") == nil {

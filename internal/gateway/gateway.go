@@ -36,6 +36,8 @@ type Gateway struct {
 	Callers *callers.Guard
 	// Proxies are those whose word on a client's address is believed.
 	Proxies clientip.Proxies
+	// Namespaces are those that the operator serves; none: all.
+	Namespaces []string
 	// Replica is this replica's name, which the sessions that it signs on bear.
 	Replica string
 	Clock   clock.PassiveClock

@@ -6,6 +6,7 @@ package gateway
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -119,7 +120,9 @@ func (g *Gateway) answer(c *call, l *login, s *licensing.UserSession) {
 		h["Content-Type"], h["Cache-Control"] = jsonType, noStore
 		c.WriteHeader(status)
 		if _, err = c.Write(data); err == nil {
-			err = http.NewResponseController(c.ResponseWriter).Flush()
+			if err = http.NewResponseController(c.ResponseWriter).Flush(); errors.Is(err, http.ErrNotSupported) {
+				err = nil
+			}
 		}
 	}
 	if err != nil && l.idempotencyKey == "" {

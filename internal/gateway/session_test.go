@@ -197,6 +197,11 @@ func TestWhoMayCall(t *testing.T) {
 		}
 	}
 	w.do("GET", "/v1/namespaces/itsm/pools/De_sk", portalToken, "").problem("PoolNotFound")
+	w.do("HEAD", "/v1/session/events", token, "").wants(http.StatusOK)
+	w.gateway.Namespaces = []string{"other"}
+	w.do("GET", "/v1/namespaces/itsm/pools/desk", portalToken, "").problem("PoolNotFound")
+	w.gateway.Namespaces = []string{"other", "itsm"}
+	w.do("GET", "/v1/namespaces/itsm/pools/desk", portalToken, "").wants(http.StatusOK)
 	w.do("GET", "/v1/nothing", "", "").problem("NotFound")
 	if a := w.do("PUT", "/v1/session", "", ""); a.problem("MethodNotAllowed").Status != 405 || a.Header().Get("Allow") != "GET, DELETE" {
 		t.Errorf("headers %v", a.Header())
