@@ -117,4 +117,3 @@ func TestWhatTheAPIServerRefuses(t *testing.T) {
 		})
 	}
 }
-

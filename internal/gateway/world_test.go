@@ -274,4 +274,3 @@ func (w *world) active(name string, change ...func(*licensing.UserSession)) (*li
 	s = w.grant(s)
 	return s, w.gateway.Tokens.Keyring().Sign(sessiontoken.Session{Namespace: s.Namespace, Name: s.Name, UID: string(s.UID)})
 }
-
