@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,12 +61,13 @@ func (a *Answer[T]) Reason() string {
 	return a.Problem.Reason
 }
 
-// String says what was answered. Tokens are left out: this goes into logs.
+// String is the status and, of a problem, its reason and detail: "409 SeatsExhausted: All 1 concurrent seats are taken." The body, which may have a token in
+// it, is left out: this goes into logs.
 func (a *Answer[T]) String() string {
 	if a.Problem != nil {
 		return fmt.Sprintf("%d %s: %s", a.Status, a.Problem.Reason, a.Problem.Detail)
 	}
-	return fmt.Sprintf("%d, %d bytes", a.Status, len(a.Body))
+	return strconv.Itoa(a.Status)
 }
 
 // SignOnOptions are a login's.
