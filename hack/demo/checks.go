@@ -31,8 +31,11 @@ func (s *seats) settle(ctx context.Context) picture {
 	}
 }
 
+// beatsShow is how long a run must be so that heartbeats are sure to be sent: visits last longer than the interval of pool.yaml.
+const beatsShow = 15 * time.Second
+
 // missing lists what a run should have shown and did not; empty: all is well.
-func missing(p picture) []string {
+func missing(p picture, ran time.Duration) []string {
 	var list []string
 	add := func(when bool, format string, args ...any) {
 		if when {
@@ -42,6 +45,7 @@ func missing(p picture) []string {
 	add(p.counts.granted == 0, "no seat was granted")
 	add(p.counts.denied == 0, "nobody was denied, though more users came than there are seats")
 	add(p.mostConnections < p.seats, "the pool never filled: at most %d of %d concurrent seats were taken", p.mostConnections, p.seats)
+	add(ran >= beatsShow && p.calls.heartbeats == 0, "no heartbeat was answered")
 	add(len(p.violations) > 0, "more connections were live than there are seats: %s", strings.Join(p.violations, "; "))
 	add(p.connections > 0, "%d concurrent connections were still live after all users left", p.connections)
 	if p.concurrent == nil {
@@ -59,6 +63,7 @@ func summarize(out io.Writer, p picture, ran time.Duration) {
 	c := p.counts
 	fmt.Fprintf(out, "\nIn %s: %d seats granted, %d logins shared one, %d waited, %d were denied.\n",
 		ran.Round(time.Second), c.granted, c.shared, c.waited, c.denied)
-	fmt.Fprintf(out, "%d sessions ended. Concurrent seats taken: %d of %d at the most, %d now.\n",
-		c.left, p.mostConnections, p.seats, p.connections)
+	fmt.Fprintf(out, "%d sessions ended, of %d of them the client was told. Concurrent seats taken: %d of %d at the most, %d now.\n",
+		c.left, c.told, p.mostConnections, p.seats, p.connections)
+	fmt.Fprintf(out, "The gateway answered %d calls, %d of them heartbeats; %d failed and were made again.\n", p.calls.all, p.calls.heartbeats, p.calls.failed)
 }

@@ -10,7 +10,7 @@ import (
 
 // good is how a run should end.
 func good() picture {
-	return picture{seats: 8, mostConnections: 8, counts: counters{granted: 20, denied: 3}, named: counts(5, 4, 1, 4, 0), concurrent: counts(8, 0, 8, 12, 0)}
+	return picture{seats: 8, mostConnections: 8, counts: counters{granted: 20, denied: 3}, calls: calls{all: 100, heartbeats: 40}, named: counts(5, 4, 1, 4, 0), concurrent: counts(8, 0, 8, 12, 0)}
 }
 
 func TestMissing(t *testing.T) {
@@ -22,6 +22,7 @@ func TestMissing(t *testing.T) {
 		"grants":       {func(p *picture) { p.counts.granted = 0 }, "no seat was granted"},
 		"denials":      {func(p *picture) { p.counts.denied = 0 }, "nobody was denied"},
 		"a full pool":  {func(p *picture) { p.mostConnections = 7 }, "at most 7 of 8"},
+		"heartbeats":   {func(p *picture) { p.calls.heartbeats = 0 }, "no heartbeat was answered"},
 		"safety":       {func(p *picture) { p.violations = []string{"revision 5: 9 connections, 8 seats"} }, "revision 5: 9 connections"},
 		"leaving":      {func(p *picture) { p.connections = 2 }, "2 concurrent connections were still live"},
 		"freed seats":  {func(p *picture) { p.concurrent = counts(8, 1, 7, 12, 1) }, "still counted 1 concurrent"},
@@ -31,7 +32,7 @@ func TestMissing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := good()
 			test.change(&p)
-			got := strings.Join(missing(p), "\n")
+			got := strings.Join(missing(p, beatsShow), "\n")
 			if (test.want == "") != (got == "") || !strings.Contains(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -44,7 +45,7 @@ func TestThereAreMoreImpatientUsersThanSeats(t *testing.T) {
 	patient := 0
 	users := people()[namedAccounts:]
 	for _, u := range users {
-		if u.maxWait > 0 {
+		if u.wait > 0 {
 			patient++
 		}
 	}

@@ -65,6 +65,7 @@ type demo struct {
 	// lasts is how long to run unattended; 0: until interrupted.
 	lasts time.Duration
 	seats *seats
+	app   *application
 }
 
 func (d *demo) run(interrupted context.Context) (err error) {
@@ -109,11 +110,14 @@ func (d *demo) play(ctx context.Context, stop context.CancelCauseFunc) error {
 			stop(&failure{err})
 		}
 	}()
-	api, err := d.watch(ctx)
-	if err != nil {
+	if err := d.watch(ctx); err != nil {
 		return err
 	}
 	if err := d.awaitReady(ctx); err != nil {
+		return err
+	}
+	var err error
+	if d.app, err = newApplication(ctx, d.stage.cluster.RESTConfig(), d.stage.gateway, d.pool); err != nil {
 		return err
 	}
 	ready := time.Now()
@@ -126,18 +130,25 @@ func (d *demo) play(ctx context.Context, stop context.CancelCauseFunc) error {
 	defer closeNow()
 	left := make(chan error, 1)
 	go func() {
-		err := newCrowd(api, d.seats, d.pool).run(open)
+		err := newCrowd(d.app.gateway, d.seats, d.pool).run(open)
 		if err != nil {
 			stop(&failure{err})
 		}
 		left <- err
 	}()
-	newScreen(os.Stdout, d.hints(), ready).follow(open, d.seats)
+	newScreen(os.Stdout, d.hints(), ready).follow(open, d.seats.changed, d.picture)
 	if ctx.Err() != nil {
-		summarize(os.Stdout, d.seats.picture(), time.Since(ready))
+		summarize(os.Stdout, d.picture(), time.Since(ready))
 		return context.Cause(ctx)
 	}
 	return d.close(ctx, left, ready)
+}
+
+// picture is how things stand now.
+func (d *demo) picture() picture {
+	p := d.seats.picture()
+	p.calls = d.app.traffic.counted()
+	return p
 }
 
 // close lets all users leave and judges the run.
@@ -154,8 +165,9 @@ func (d *demo) close(ctx context.Context, left <-chan error, ready time.Time) er
 		return fmt.Errorf("users could not leave within %s", leaveTimeout)
 	}
 	picture := d.seats.settle(ctx)
+	picture.calls = d.app.traffic.counted()
 	summarize(os.Stdout, picture, time.Since(ready))
-	if list := missing(picture); len(list) > 0 {
+	if list := missing(picture, time.Since(ready)); len(list) > 0 {
 		return errors.New("this is not as it should be:\n  - " + strings.Join(list, "\n  - "))
 	}
 	fmt.Println("All of it is as it should be.")
@@ -163,19 +175,19 @@ func (d *demo) close(ctx context.Context, left <-chan error, ready time.Time) er
 }
 
 // watch begins to follow pool and sessions.
-func (d *demo) watch(ctx context.Context) (client.Client, error) {
+func (d *demo) watch(ctx context.Context) error {
 	scheme := runtime.NewScheme()
 	if err := licensing.AddToScheme(scheme); err != nil {
-		return nil, err
+		return err
 	}
 	config := d.stage.cluster.RESTConfig()
 	api, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	informers, err := cache.New(config, cache.Options{Scheme: scheme, DefaultNamespaces: map[string]cache.Config{d.pool.Namespace: {}}})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.seats = newSeats(d.pool, func(ctx context.Context) (*licensing.LicensePool, error) {
 		pool := &licensing.LicensePool{}
@@ -184,17 +196,17 @@ func (d *demo) watch(ctx context.Context) (client.Client, error) {
 	go func() { _ = informers.Start(ctx) }() // it returns no error but when started twice
 	pools, err := informers.GetInformer(ctx, &licensing.LicensePool{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	sessions, err := informers.GetInformer(ctx, &licensing.UserSession{})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := pools.AddEventHandler(d.seats.poolHandler()); err != nil {
-		return nil, err
+		return err
 	}
 	_, err = sessions.AddEventHandler(d.seats.sessionHandler(ctx))
-	return api, err
+	return err
 }
 
 // awaitReady waits until the operator counts the pool and all its named accounts.
@@ -219,24 +231,23 @@ type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
 
-// hints are the lines to try in another terminal, each short enough for 80 columns.
+// hints are the lines to try in another terminal, each short enough for 80 columns; the first are the most important.
 func (d *demo) hints() []string {
-	export := "export KUBECONFIG="
-	lines := []string{export + d.stage.kubeconfig}
-	if here, err := os.Getwd(); err == nil && len(lines[0]) > 76 {
-		if path, err := filepath.Rel(here, d.stage.kubeconfig); err == nil {
-			lines[0] = export + "$PWD/" + path
+	environment := d.stage.environment
+	if here, err := os.Getwd(); err == nil {
+		if path, err := filepath.Rel(here, environment); err == nil && !strings.HasPrefix(path, "..") {
+			environment = path
 		}
 	}
-	if _, err := exec.LookPath("kubectl"); err != nil {
-		lines = append(lines, "alias kubectl=$(hack/assets.sh)/kubectl")
+	return []string{
+		". " + environment + "   # sets KUBECONFIG, PATH, GATEWAY and POOL",
+		"kubectl get pools,usessions -n " + d.pool.Namespace,
+		"TOKEN=$(kubectl create token " + applicationAccount + " -n " + d.pool.Namespace + " --audience=" + audience + ")",
+		`curl $POOL/sessions --oauth2-bearer $TOKEN --json '{"userName": "me"}'`,
+		"kubectl delete usession -n " + d.pool.Namespace + " NAME     # ends a session; its client is told",
+		"kubectl edit pool -n " + d.pool.Namespace + " " + d.pool.Name + "   # buys seats",
+		"kubectl seats pools -n " + d.pool.Namespace,
 	}
-	return append(lines,
-		"kubectl get pools,usessions -n "+d.pool.Namespace,
-		"kubectl delete usession -n "+d.pool.Namespace+" NAME     # ends a session",
-		"kubectl edit pool -n "+d.pool.Namespace+" "+d.pool.Name+"   # buys seats",
-		"bin/kubectl-seats pools -n "+d.pool.Namespace,
-	)
 }
 
 func duration(seconds string) (time.Duration, error) {

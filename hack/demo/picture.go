@@ -21,6 +21,7 @@ type picture struct {
 	mostConnections   int
 	seats             int // the concurrent seats of the pool's spec
 	counts            counters
+	calls             calls   // of the gateway
 	events            []event // the oldest first
 	violations        []string
 }

@@ -34,10 +34,10 @@ func newScreen(out *os.File, hints []string, began time.Time) *screen {
 	return &screen{out: out, began: began, view: view{hints: hints, color: !plain, unicode: unicodeLocale()}}
 }
 
-// follow shows the seats as they change, until the context is done.
-func (s *screen) follow(ctx context.Context, seats *seats) {
+// follow shows how things stand as they change, until the context is done.
+func (s *screen) follow(ctx context.Context, changed <-chan struct{}, now func() picture) {
 	if !term.IsTerminal(int(s.out.Fd())) || os.Getenv("TERM") == "dumb" {
-		s.log(ctx, seats)
+		s.log(ctx, now)
 		return
 	}
 	resized := make(chan os.Signal, 1)
@@ -49,19 +49,19 @@ func (s *screen) follow(ctx context.Context, seats *seats) {
 	_, height := s.size()
 	fmt.Fprint(s.out, strings.Repeat("\n", height)) // what was on the screen scrolls away, and is not lost
 	for {
-		s.draw(seats.picture())
+		s.draw(now())
 		if !pause(ctx, frameEvery) {
 			break
 		}
 		select {
 		case <-ctx.Done():
-		case <-seats.changed:
+		case <-changed:
 		case <-second.C:
 		case <-resized:
 			fmt.Fprint(s.out, "\x1b[2J")
 		}
 	}
-	s.draw(seats.picture())
+	s.draw(now())
 	fmt.Fprint(s.out, "\n")
 }
 
@@ -78,7 +78,7 @@ func (s *screen) draw(p picture) {
 }
 
 // log prints a line every few seconds.
-func (s *screen) log(ctx context.Context, seats *seats) {
+func (s *screen) log(ctx context.Context, now func() picture) {
 	fmt.Println("To try in another terminal, in this folder:")
 	for _, hint := range s.view.hints {
 		fmt.Fprintln(s.out, "  "+hint)
@@ -90,7 +90,7 @@ func (s *screen) log(ctx context.Context, seats *seats) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			fmt.Fprintln(s.out, s.view.line(seats.picture(), time.Since(s.began)))
+			fmt.Fprintln(s.out, s.view.line(now(), time.Since(s.began)))
 		}
 	}
 }

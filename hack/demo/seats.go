@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/pkg/client"
+	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
 )
 
 // newestEvents is how many events are remembered: more than a screen has lines.
@@ -35,13 +37,15 @@ const (
 	eventDenied
 	eventLeft
 	eventPool
+	eventPrompt
+	eventTold
 )
 
-// counters are what happened since the beginning.
-type counters struct{ granted, shared, waited, denied, left int }
+// counters are what happened since the beginning. Told are those who left because their sessions were ended, and whose clients were told so.
+type counters struct{ granted, shared, waited, denied, left, told int }
 
 // seats follows the pool and its sessions, one revision after the other as the API server's watch tells them. It holds no truth of its own:
-// what it shows is what anybody can see who watches.
+// what it shows is what anybody can see who watches. What leaves no object, the users say: a denial by the gateway, a prompt, what a client is told.
 type seats struct {
 	poolKey types.NamespacedName
 	now     func() time.Time
@@ -49,14 +53,13 @@ type seats struct {
 	poolNow func(context.Context) (*licensing.LicensePool, error)
 	changed chan struct{} // a token is in it when something changed since it was last taken
 
-	mu        sync.Mutex
-	pool      *licensing.LicensePool
-	sessions  map[types.UID]*licensing.UserSession // those that exist
-	open      map[string]int                       // live sessions by concurrent connection
-	counts    counters
-	events    []event
-	leaving   map[string]bool // sessions, by name, that their users are about to delete
-	followers map[string]chan *licensing.UserSession
+	mu       sync.Mutex
+	pool     *licensing.LicensePool
+	sessions map[types.UID]*licensing.UserSession // those that exist
+	open     map[string]int                       // live sessions by concurrent connection
+	counts   counters
+	events   []event
+	decided  func(user string)
 
 	granted   int32    // the most concurrent seats that the pool was seen to have
 	mostOpen  int      // the most concurrent connections that were live at one revision
@@ -66,33 +69,44 @@ type seats struct {
 func newSeats(poolKey types.NamespacedName, poolNow func(context.Context) (*licensing.LicensePool, error)) *seats {
 	return &seats{
 		poolKey: poolKey, poolNow: poolNow, now: time.Now,
-		changed:   make(chan struct{}, 1),
-		sessions:  map[types.UID]*licensing.UserSession{},
-		open:      map[string]int{},
-		leaving:   map[string]bool{},
-		followers: map[string]chan *licensing.UserSession{},
+		changed:  make(chan struct{}, 1),
+		sessions: map[types.UID]*licensing.UserSession{},
+		open:     map[string]int{},
+		decided:  func(string) {},
 	}
 }
 
-// follow returns what becomes of the session of that name: each revision, the newest only if they come faster than they are taken; nil when
-// it is deleted.
-func (s *seats) follow(name string) (<-chan *licensing.UserSession, func()) {
+// onDecision sets whom to tell that a login got its first answer: a seat, a denial, or to wait.
+func (s *seats) onDecision(tell func(user string)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	ch := make(chan *licensing.UserSession, 1)
-	s.followers[name] = ch
-	return ch, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.followers, name)
-	}
+	s.decided = tell
 }
 
-// expectEnd says that the session's own user is about to delete it.
-func (s *seats) expectEnd(name string) {
+// note adds what only users know.
+func (s *seats) note(kind eventKind, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.leaving[name] = true
+	s.tell(kind, format, args...)
+	s.wake()
+}
+
+// denied counts a login that the gateway denied. Most leave no object behind that a watch could show.
+func (s *seats) denied(user string, problem *gatewayapi.Problem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.denied++
+	s.tell(eventDenied, "%s was denied: %s. %s", user, problem.Reason, problem.Detail)
+	s.wake()
+}
+
+// told counts a client that was told that its session has ended.
+func (s *seats) told(user, module string, end client.End) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts.told++
+	s.tell(eventTold, "%s's %s client is told: %s", user, module, end.Message)
+	s.wake()
 }
 
 // poolHandler and sessionHandler take in what the watches tell.
@@ -143,7 +157,6 @@ func (s *seats) seeSession(ctx context.Context, session *licensing.UserSession) 
 	s.sessions[session.UID] = session
 	s.recount(ctx, before, session)
 	s.narrate(before, session)
-	s.notify(session.Name, session)
 	s.wake()
 }
 
@@ -156,19 +169,13 @@ func (s *seats) seeDeletion(session *licensing.UserSession) {
 	}
 	delete(s.sessions, session.UID)
 	s.release(before)
-	by := "deleted by somebody else"
-	if s.leaving[session.Name] {
-		by = ""
-	}
-	delete(s.leaving, session.Name)
 	switch before.Status.State {
 	case licensing.SessionActive:
-		s.narrateEnd(before, by)
+		s.narrateEnd(before, "deleted")
 	case licensing.SessionPending:
 		s.tell(eventLeft, "%s gave up waiting for %s", before.Spec.UserName, before.Spec.Module)
 	default: // a record was cleared: its end was told before
 	}
-	s.notify(session.Name, nil)
 	s.wake()
 }
 
@@ -211,6 +218,7 @@ func (s *seats) narrate(before, after *licensing.UserSession) {
 	if was == is {
 		return
 	}
+	s.decided(user)
 	switch after.Status.State {
 	case licensing.SessionActive:
 		waited := ""
@@ -225,10 +233,17 @@ func (s *seats) narrate(before, after *licensing.UserSession) {
 			s.tell(eventGranted, "%s signed in to %s%s: %s seat granted", user, module, waited, strings.ToLower(string(after.Status.Seat)))
 		}
 	case licensing.SessionDenied:
+		if after.Spec.InstanceName == instance {
+			return // its user says so
+		}
 		s.counts.denied++
 		s.tell(eventDenied, "%s was denied: %s. %s", user, is, after.Status.Message)
 	case licensing.SessionTerminated:
-		s.narrateEnd(after, string(after.Status.TerminationAction))
+		by := string(after.Status.TerminationAction)
+		if after.Status.TerminationAction == licensing.RequestedByUser {
+			by = "" // the usual way
+		}
+		s.narrateEnd(after, by)
 	case licensing.SessionPending:
 		if is == licensing.ReasonWaiting {
 			s.counts.waited++
@@ -252,18 +267,6 @@ func (s *seats) narrateEnd(session *licensing.UserSession, by string) {
 func (s *seats) tell(kind eventKind, format string, args ...any) {
 	s.events = append(s.events, event{s.now(), kind, fmt.Sprintf(format, args...)})
 	s.events = s.events[max(0, len(s.events)-newestEvents):]
-}
-
-func (s *seats) notify(name string, session *licensing.UserSession) {
-	ch, ok := s.followers[name]
-	if !ok {
-		return
-	}
-	select {
-	case <-ch: // what was not taken yet is out of date
-	default:
-	}
-	ch <- session
 }
 
 func (s *seats) wake() {

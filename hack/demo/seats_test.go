@@ -15,6 +15,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/pkg/client"
+	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
 	maker "github.com/seatkeeper/seatkeeper/test/make"
 )
 
@@ -43,6 +45,9 @@ func session(name string) *maker.UserSessionBuilder {
 func (s *story) becomes(name string, state licensing.SessionState, reason, connection string) *licensing.UserSession {
 	o := session(name).Condition(metav1.Condition{Type: licensing.ConditionGranted, Reason: reason}).Obj()
 	o.Status.State, o.Status.Connection = state, connection
+	if state == licensing.SessionTerminated {
+		o.Status.TerminationAction = licensing.RequestedByUser
+	}
 	if connection != "" {
 		o.Status.Seat = licensing.SeatConcurrent
 	}
@@ -59,8 +64,8 @@ func (s *story) signsIn(name, connection string) *licensing.UserSession {
 }
 
 func (s *story) leaves(o *licensing.UserSession) {
-	s.seats.expectEnd(o.Name)
-	s.handler().OnDelete(o)
+	s.becomes(o.Name, licensing.SessionTerminated, licensing.ReasonTerminated, o.Status.Connection)
+	s.handler().OnDelete(o) // its record clears itself
 }
 
 func (s *story) handler() cache.ResourceEventHandler { return s.seats.sessionHandler(s.t.Context()) }
@@ -92,7 +97,7 @@ func TestSeatsTellWhatHappened(t *testing.T) {
 		"cal was denied: SeatsExhausted. ",
 		"ann left Web",
 		"ann left Web: seat free again",
-		"bob left Web (deleted by somebody else): seat free again",
+		"bob left Web (deleted): seat free again",
 	}
 	got := slices.DeleteFunc(s.words(), func(w string) bool { return strings.HasPrefix(w, "bob signed in to Web after waiting") })
 	if !slices.Equal(got, want) {
@@ -157,21 +162,33 @@ func TestSessionsThatTheOperatorEndsGiveTheirSeatBack(t *testing.T) {
 	}
 }
 
-func TestFollowersHearTheNewest(t *testing.T) {
+func TestWhatLeavesNoObjectTheUsersSay(t *testing.T) {
 	s := newStory(t, 1)
-	news, done := s.seats.follow("ann-1")
-	s.becomes("ann-1", licensing.SessionPending, licensing.ReasonWaiting, "")
-	ann := s.signsIn("ann-1", "ann-1")
-	if got := <-news; got != ann {
-		t.Errorf("got %v, want the newest revision", got)
+	own := session("ann-1").Obj()
+	own.Spec.InstanceName = instance
+	own.Status.State = licensing.SessionDenied
+	own.Status.Conditions = []metav1.Condition{{Type: licensing.ConditionGranted, Reason: licensing.ReasonWaitExpired}}
+	s.handler().OnUpdate(nil, own) // its user was answered, and says so
+	s.seats.denied("ann", gatewayapi.NewProblem(gatewayapi.ReasonWaitExpired, "None came free."))
+	s.seats.note(eventPrompt, "%s is asked", "bob")
+	s.seats.told("bob", "Web", client.End{Message: "The session was idle."})
+	want := []string{"ann was denied: WaitExpired. None came free.", "bob is asked", "bob's Web client is told: The session was idle."}
+	if got := s.words(); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
-	s.leaves(ann)
-	if got := <-news; got != nil {
-		t.Errorf("got %v, want nil: it is deleted", got)
+	if want := (counters{denied: 1, told: 1}); s.seats.picture().counts != want {
+		t.Errorf("counted %+v, want %+v", s.seats.picture().counts, want)
 	}
-	done()
-	s.signsIn("ann-1", "ann-1")
-	if len(news) > 0 {
-		t.Error("who no longer follows is not told")
+}
+
+func TestToWaitIsAnAnswer(t *testing.T) {
+	s := newStory(t, 1)
+	var answered []string
+	s.seats.onDecision(func(user string) { answered = append(answered, user) })
+	s.handler().OnAdd(session("ann-1").Obj(), false)
+	s.becomes("bob-1", licensing.SessionPending, licensing.ReasonWaiting, "")
+	s.signsIn("cal-1", "cal-1")
+	if want := []string{"bob", "cal"}; !slices.Equal(answered, want) {
+		t.Errorf("answered were %q, want %q", answered, want)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,18 +22,23 @@ import (
 const (
 	operatorNamespace = "seatkeeper-system"
 	operatorAccount   = "seatkeeper"
-	operatorGrace     = 5 * time.Second
-	installTimeout    = time.Minute
+	operatorGrace     = 15 * time.Second
+	// usualGateway is where the gateway listens, unless somebody else does.
+	usualGateway   = "127.0.0.1:9443"
+	installTimeout = time.Minute
 )
 
 // stage is what the demo runs on: a control plane and the operator, both children of this process, and a folder for all they write.
 type stage struct {
 	dir        string
 	kubeconfig string // the administrator's
-	kubectl    string
-	janitor    *janitor
-	cluster    *controlplane.Cluster
-	operator   *controlplane.Child
+	// environment is a file that sets what the hints on screen use.
+	environment string
+	kubectl     string
+	janitor     *janitor
+	cluster     *controlplane.Cluster
+	operator    *controlplane.Child
+	gateway     string // its URL
 }
 
 // setUp starts the control plane, installs the kinds and permissions, starts the operator and applies the sample pool.
@@ -43,7 +50,8 @@ func (s *stage) setUp(ctx context.Context, say func(string)) (err error) {
 	if s.kubeconfig, err = filepath.Abs(s.kubeconfig); err != nil {
 		return err
 	}
-	if s.janitor, err = startJanitor(s.dir, s.kubeconfig); err != nil {
+	s.environment = filepath.Join(filepath.Dir(s.kubeconfig), "demo.env")
+	if s.janitor, err = startJanitor(s.dir, s.kubeconfig, s.environment); err != nil {
 		return errors.Join(err, os.Remove(s.dir))
 	}
 	say("Starting etcd, kube-apiserver and kube-controller-manager")
@@ -61,8 +69,11 @@ func (s *stage) setUp(ctx context.Context, say func(string)) (err error) {
 	if err := s.install(ctx); err != nil {
 		return err
 	}
-	say("Starting the operator, with the permissions of its own service account")
+	say("Starting the operator with its gateway, and the permissions of its own service account")
 	if err := s.startOperator(ctx); err != nil {
+		return err
+	}
+	if err := s.writeEnvironment("itsm", "service-desk"); err != nil {
 		return err
 	}
 	return s.run(ctx, "apply", "-f", "hack/demo/pool.yaml")
@@ -78,14 +89,86 @@ func (s *stage) install(ctx context.Context) error {
 		"crd/licenseaccounts.licensing.seatkeeper.dev", "crd/usersessions.licensing.seatkeeper.dev")
 }
 
-func (s *stage) startOperator(ctx context.Context) (err error) {
+// startOperator starts it and waits until its gateway serves.
+func (s *stage) startOperator(ctx context.Context) error {
 	kubeconfig := filepath.Join(s.dir, "operator.kubeconfig")
 	if err := s.cluster.ServiceAccountKubeconfig(ctx, operatorNamespace, operatorAccount, kubeconfig); err != nil {
 		return err
 	}
-	s.operator, err = controlplane.StartChild("bin/seatkeeper", filepath.Join(s.dir, "operator.log"),
-		"--kubeconfig="+kubeconfig, "--leader-elect=false")
-	return err
+	gateway, err := freeAddress(ctx, usualGateway)
+	if err != nil {
+		return err
+	}
+	health, err := freeAddress(ctx, "")
+	if err != nil {
+		return err
+	}
+	// Plain HTTP, so that curl needs no certificate: it does not leave this machine.
+	if s.operator, err = controlplane.StartChild("bin/seatkeeper", filepath.Join(s.dir, "operator.log"),
+		"--kubeconfig="+kubeconfig, "--leader-elect=false", "--gateway-bind-address="+gateway, "--gateway-tls=off", "--health-probe-bind-address="+health); err != nil {
+		return err
+	}
+	s.gateway = "http://" + gateway
+	return s.awaitServing(ctx, "http://"+health+"/readyz")
+}
+
+// awaitServing waits until the operator says that it is ready.
+func (s *stage) awaitServing(ctx context.Context, readyz string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, readyTimeout, fmt.Errorf("the operator's gateway did not serve within %s", readyTimeout))
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.operator.Wait(ctx) }()
+	for !answers(ctx, readyz) {
+		select {
+		case err := <-ended:
+			if err != nil {
+				return err
+			}
+			return context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// writeEnvironment writes what the hints on screen use.
+func (s *stage) writeEnvironment(namespace, pool string) error {
+	tools, err := filepath.Abs("bin")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.environment, fmt.Appendf(nil, `export KUBECONFIG=%q
+export PATH="$PATH":%q:%q
+export GATEWAY=%s
+export POOL=$GATEWAY/v1/namespaces/%s/pools/%s
+`, s.kubeconfig, tools, filepath.Dir(s.kubectl), s.gateway, namespace, pool), 0o600)
+}
+
+// answers says whether a URL answers 200.
+func answers(ctx context.Context, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return false
+	}
+	_ = answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// freeAddress is the address that is liked best, or another loopback address, that nobody listens at.
+func freeAddress(ctx context.Context, best string) (string, error) {
+	for _, address := range []string{best, "127.0.0.1:0"} {
+		if address == "" {
+			continue
+		}
+		if listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
+			return listener.Addr().String(), listener.Close()
+		}
+	}
+	return "", errors.New("there is no free loopback port")
 }
 
 // run runs kubectl as the administrator; an error quotes what it said.

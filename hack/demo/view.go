@@ -38,16 +38,23 @@ func (v view) paint(s style, text string) string {
 	return "\x1b[" + string(s) + "m" + text + "\x1b[0m"
 }
 
+const (
+	// leastEvents is how many of the newest events are shown before a hint beyond the leastHints is.
+	leastEvents = 9
+	leastHints  = 4
+)
+
 // render draws the picture in exactly that many columns and at most that many rows. What cannot fit is, first of all, old events.
 func (v view) render(p picture, width, height int, ran time.Duration) []string {
 	top := []string{v.title(p, width, ran), ""}
 	top = append(top, v.table(p)...)
 	top = append(top, "")
 	top = append(top, v.bars(p, width)...)
-	top = append(top, "", v.counts(p), "")
+	top = append(top, v.gateway(p), "", v.counts(p), "")
 
 	bottom := []string{"", v.paint(bold, " To try in another terminal, in this folder (Ctrl-C in this one ends the demo):")}
-	for _, hint := range v.hints {
+	room := height - len(top) - len(bottom) - leastEvents
+	for _, hint := range v.hints[:min(len(v.hints), max(leastHints, room))] {
 		bottom = append(bottom, "   "+v.paint(cyan, clip(hint, width-3)))
 	}
 	lines := top
@@ -125,6 +132,23 @@ func (v view) bars(p picture, width int) []string {
 	return []string{bar("Named", p.named, ""), bar("Concurrent", p.concurrent, p.seatsAvailable)}
 }
 
+// gateway is how it is called.
+func (v view) gateway(p picture) string {
+	c := p.calls
+	line := fmt.Sprintf(" %-10s %d calls", "Gateway", c.all)
+	switch {
+	case c.median > 0:
+		line += fmt.Sprintf(", %d heartbeats (median %.1f ms)", c.heartbeats, c.median.Seconds()*1000)
+	default:
+		line += fmt.Sprintf(", %d heartbeats", c.heartbeats)
+	}
+	line += fmt.Sprintf(", %d streams", c.streams)
+	if c.failed > 0 {
+		line += v.paint(red, fmt.Sprintf(", %d failed", c.failed))
+	}
+	return line
+}
+
 func (v view) counts(p picture) string {
 	c := p.counts
 	var line strings.Builder
@@ -132,8 +156,8 @@ func (v view) counts(p picture) string {
 		style style
 		name  string
 		n     int
-	}{{green, "Granted", c.granted}, {green, "Shared", c.shared}, {yellow, "Waited", c.waited}, {red, "Denied", c.denied}, {dim, "Left", c.left}} {
-		fmt.Fprintf(&line, " %s %-6d", v.paint(count.style, count.name), count.n)
+	}{{green, "Granted", c.granted}, {green, "Shared", c.shared}, {yellow, "Waited", c.waited}, {red, "Denied", c.denied}, {dim, "Left", c.left}, {cyan, "Told", c.told}} {
+		fmt.Fprintf(&line, " %s %-5d", v.paint(count.style, count.name), count.n)
 	}
 	return strings.TrimRight(line.String(), " ")
 }
@@ -154,6 +178,10 @@ func (v view) happened(p picture, width, rows int) []string {
 			sign, color = "-", dim
 		case eventPool:
 			sign, color = "=", cyan
+		case eventPrompt:
+			sign, color = "?", yellow
+		case eventTold:
+			sign, color = "!", cyan
 		}
 		lines = append(lines, " "+v.paint(dim, e.at.Format(time.TimeOnly))+" "+v.paint(color, sign)+" "+clip(e.text, width-12))
 	}
@@ -172,8 +200,8 @@ func (v view) line(p picture, ran time.Duration) string {
 		return fmt.Sprintf("%d of %d used, %d connected", *c.Used, *c.Licensed, *c.Connected)
 	}
 	c := p.counts
-	return fmt.Sprintf("%5s  named %s; concurrent %s; granted %d, shared %d, waited %d, denied %d, left %d",
-		clock(ran), model(p.named), model(p.concurrent), c.granted, c.shared, c.waited, c.denied, c.left)
+	return fmt.Sprintf("%5s  named %s; concurrent %s; granted %d, shared %d, waited %d, denied %d, left %d; heartbeats %d",
+		clock(ran), model(p.named), model(p.concurrent), c.granted, c.shared, c.waited, c.denied, c.left, p.calls.heartbeats)
 }
 
 func clock(d time.Duration) string {

@@ -24,10 +24,11 @@ func counts(licensed, used, available, accounts, connected int32) *licensing.Sea
 
 func busy() picture {
 	p := picture{named: counts(5, 4, 1, 4, 3), concurrent: counts(8, 8, 0, 13, 8), counted: true, seats: 8, seatsAvailable: "Exhausted",
-		signedIn: 18, waiting: 2, counts: counters{28, 21, 5, 11, 31}}
+		signedIn: 18, waiting: 2, counts: counters{28, 21, 5, 11, 31, 4},
+		calls: calls{all: 1234, heartbeats: 617, streams: 52, failed: 3, median: 900 * time.Microsecond}}
 	noon := time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
 	for i := range 12 {
-		p.events = append(p.events, event{noon.Add(time.Duration(i) * time.Second), eventKind(i % 5), fmt.Sprintf("event %d", i)})
+		p.events = append(p.events, event{noon.Add(time.Duration(i) * time.Second), eventKind(i % 7), fmt.Sprintf("event %d", i)})
 	}
 	p.events[11].text = "hal was denied: ModelNotLicensed. The user's account is concurrent, and this pool has no concurrent seats."
 	return p
@@ -35,15 +36,9 @@ func busy() picture {
 
 func hints() []string {
 	d := &demo{}
-	d.stage.kubeconfig, d.stage.kubectl = "/home/me/seatkeeper/bin/demo.kubeconfig", "/home/me/kubectl"
+	d.stage.environment = "bin/demo.env"
 	d.pool.Namespace, d.pool.Name = "itsm", "service-desk"
-	var lines []string
-	for _, line := range d.hints() {
-		if !strings.HasPrefix(line, "alias") { // only where the machine has no kubectl
-			lines = append(lines, line)
-		}
-	}
-	return lines
+	return d.hints()
 }
 
 func TestRender(t *testing.T) {
@@ -90,7 +85,7 @@ func TestRenderFitsEveryScreen(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	const want = " 1:23  named 4 of 5 used, 3 connected; concurrent 8 of 8 used, 8 connected; granted 28, shared 21, waited 5, denied 11, left 31"
+	const want = " 1:23  named 4 of 5 used, 3 connected; concurrent 8 of 8 used, 8 connected; granted 28, shared 21, waited 5, denied 11, left 31; heartbeats 617"
 	if got := (view{}).line(busy(), 83*time.Second); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
