@@ -52,7 +52,16 @@ type Installation struct {
 // Install builds the operator and applies config/install. Root is the project's folder, binDir has the control plane's binaries (kubectl among them),
 // dir is where the program, the kubeconfigs and the logs go.
 func Install(ctx context.Context, cluster *controlplane.Cluster, root, binDir, dir string) (*Installation, error) {
-	i := &Installation{Cluster: cluster, Binary: filepath.Join(dir, "seatkeeper"), Dir: dir, root: root, binDir: binDir}
+	binary := filepath.Join(dir, "seatkeeper")
+	if _, err := run(ctx, root, "go", "build", "-o", binary, "./cmd/seatkeeper"); err != nil {
+		return nil, err
+	}
+	return InstallBuilt(ctx, cluster, binary, root, binDir, dir)
+}
+
+// InstallBuilt is Install with an operator that is built already.
+func InstallBuilt(ctx context.Context, cluster *controlplane.Cluster, binary, root, binDir, dir string) (*Installation, error) {
+	i := &Installation{Cluster: cluster, Binary: binary, Dir: dir, root: root, binDir: binDir}
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), licensing.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -62,9 +71,6 @@ func Install(ctx context.Context, cluster *controlplane.Cluster, root, binDir, d
 		return nil, err
 	}
 	if i.Kube, err = kubernetes.NewForConfig(cluster.RESTConfig()); err != nil {
-		return nil, err
-	}
-	if _, err := i.run(ctx, "go", "build", "-o", i.Binary, "./cmd/seatkeeper"); err != nil {
 		return nil, err
 	}
 	if err := cluster.WriteKubeconfig(i.AdminKubeconfig()); err != nil {
@@ -89,12 +95,12 @@ func (i *Installation) Kubeconfig() string { return filepath.Join(i.Dir, "operat
 
 // Kubectl runs kubectl as the administrator, in the project's folder, and returns what it printed.
 func (i *Installation) Kubectl(ctx context.Context, args ...string) (string, error) {
-	return i.run(ctx, filepath.Join(i.binDir, "kubectl"), append([]string{"--kubeconfig", i.AdminKubeconfig()}, args...)...)
+	return run(ctx, i.root, filepath.Join(i.binDir, "kubectl"), append([]string{"--kubeconfig", i.AdminKubeconfig()}, args...)...)
 }
 
-func (i *Installation) run(ctx context.Context, name string, args ...string) (string, error) {
+func run(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = i.root
+	cmd.Dir = dir
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -4,13 +4,13 @@
 package replica
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -177,6 +177,17 @@ func (r *Replica) Log() string {
 	return string(text)
 }
 
+// named is how a replica's log names it, once it has started.
+var named = regexp.MustCompile(`"replica": "([^"]+)"`)
+
+// Name is what the replica calls itself, in its Leases and on records; empty before it has said so.
+func (r *Replica) Name() string {
+	if found := named.FindStringSubmatch(r.Log()); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
 // Metric is the sum of a metric's series whose labels have all of these (`pool="p"`).
 func (r *Replica) Metric(ctx context.Context, name string, labels ...string) (float64, error) {
 	answer, err := get(ctx, "http://"+r.Metrics+"/metrics")
@@ -184,17 +195,19 @@ func (r *Replica) Metric(ctx context.Context, name string, labels ...string) (fl
 		return 0, err
 	}
 	defer answer.Body.Close()
-	return sum(answer.Body, name, labels)
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	return Sum(string(text), name, labels...)
 }
 
-// sum adds up the series of a metric in the text format.
-func sum(text io.Reader, name string, labels []string) (float64, error) {
+// Sum adds up those series of a metric, in the text format of Prometheus, whose labels have all of these.
+func Sum(text, name string, labels ...string) (float64, error) {
 	total := 0.0
-	lines := bufio.NewScanner(text)
-	lines.Buffer(nil, 1<<20)
 series:
-	for lines.Scan() {
-		series, value, ok := cutLast(lines.Text(), " ")
+	for line := range strings.Lines(text) {
+		series, value, ok := cutLast(strings.TrimSpace(line), " ")
 		if !ok || (series != name && !strings.HasPrefix(series, name+"{")) {
 			continue
 		}
@@ -209,7 +222,7 @@ series:
 		}
 		total += number
 	}
-	return total, lines.Err()
+	return total, nil
 }
 
 func cutLast(s, separator string) (before, after string, found bool) {
