@@ -59,8 +59,20 @@ func (w *world) login(ctx context.Context, query, body string, headers ...string
 // waiting waits for so many sessions to exist and returns them.
 func (w *world) waiting(n int) []licensing.UserSession {
 	w.t.Helper()
-	w.eventually(fmt.Sprintf("there are %d sessions", n), func() bool { return len(w.sessions()) == n })
-	return w.sessions()
+	var all []licensing.UserSession
+	w.eventually(fmt.Sprintf("there are %d sessions, and the watches have shown them", n), func() bool {
+		all = w.sessions()
+		w.mu.Lock()
+		blind := w.blind
+		w.mu.Unlock()
+		for i := range all {
+			if _, known := w.gateway.Recorder.Session(all[i].UID); !known && !blind {
+				return false
+			}
+		}
+		return len(all) == n
+	})
+	return all
 }
 
 func (w *world) eventually(what string, holds func() bool) {

@@ -22,7 +22,7 @@ import (
 
 // Gateway answers the calls of pkg/gatewayapi. Its fields are set before the first use and not changed from then on.
 type Gateway struct {
-	// Client is the operator's own: it creates sessions, asks for their end, and withdraws logins whose callers went away. It reads from the cache.
+	// Client is the operator's own: it creates sessions, asks for their end, and withdraws logins whose callers went away.
 	Client client.Client
 	// Live reads from the API server itself.
 	Live client.Reader

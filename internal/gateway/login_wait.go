@@ -90,9 +90,9 @@ func (g *Gateway) createOrFind(ctx context.Context, l *login, first bool) (*lice
 	return g.create(ctx, l)
 }
 
-// isCached says whether the watch shows a session of the login's name.
+// isCached says whether the watch shows a session of the login's name. If it shows none, though there is one, its creation will tell.
 func (g *Gateway) isCached(ctx context.Context, l *login) bool {
-	return g.Client.Get(ctx, l.key, &licensing.UserSession{}) == nil
+	return g.Cache != nil && g.Cache.Get(ctx, l.key, &licensing.UserSession{}) == nil
 }
 
 // find reads the session of the login's name from the API server itself; nil: there is none, or it is just going.
@@ -130,6 +130,11 @@ func (g *Gateway) create(ctx context.Context, l *login) (*licensing.UserSession,
 			l.created = l.created || l.written // by the try before
 			return g.find(ctx, l)
 		case isAnswer(err):
+			if l.idempotencyKey != "" && apierrors.IsForbidden(err) { // a quota is looked at before the name is: the session may be there
+				if s, p := g.find(ctx, l); s != nil || p != nil {
+					return s, p
+				}
+			}
 			return nil, createProblem(err, l)
 		case !utilnet.IsConnectionRefused(err):
 			l.written = true // perhaps

@@ -76,6 +76,22 @@ func TestTheAPIServerIsAway(t *testing.T) {
 	}
 }
 
+// A quota that is used up keeps nobody from coming back to a session.
+func TestAKeyUnderAQuota(t *testing.T) {
+	w := newWorld(t)
+	w.pool(5)
+	w.leader()
+	w.do("POST", sessionsPath, portalToken, `{"userName":"ann"}`, keyHeader, "k").wants(http.StatusCreated)
+	w.fail(func(verb string, _ client.Object) error {
+		if verb == "create" {
+			return apierrors.NewForbidden(schemaOf(), "x", errors.New("exceeded quota: sessions"))
+		}
+		return nil
+	}, nil)
+	w.do("POST", sessionsPath, portalToken, `{"userName":"ann"}`, keyHeader, "k").wants(http.StatusOK)
+	w.do("POST", sessionsPath, portalToken, `{"userName":"ann"}`, keyHeader, "other").problem("Forbidden")
+}
+
 func TestWhatTheAPIServerRefuses(t *testing.T) {
 	group := licensing.GroupVersion.WithKind("UserSession").GroupKind()
 	terminating := apierrors.NewForbidden(schemaOf(), "x", errors.New("being terminated"))
