@@ -7,6 +7,7 @@ package gateway_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"time"
@@ -204,3 +205,8 @@ func (p *place) seen(ctx context.Context, g *replica.Gateway, used int32) {
 		gm.Expect(a.OK.Concurrent.Used).To(Equal(used))
 	}).WithContext(ctx).WithPolling(250 * time.Millisecond).Should(Succeed())
 }
+
+// jsonBody says that a body is JSON.
+var jsonBody = http.Header{"Content-Type": {"application/json"}}
+
+func inNamespace(ns string) client.InNamespace { return client.InNamespace(ns) }
