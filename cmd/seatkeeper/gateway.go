@@ -14,7 +14,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/seatkeeper/seatkeeper/internal/callers"
 	"github.com/seatkeeper/seatkeeper/internal/clientip"
@@ -95,7 +94,7 @@ func (p *process) addGateway(ctx context.Context) error {
 		func() error {
 			drained := make(chan struct{})
 			p.sweeper.Drained = drained
-			return p.manager.Add(manager.RunnableFunc(func(ctx context.Context) error {
+			return p.manager.Add(everywhere(func(ctx context.Context) error {
 				defer close(drained)
 				return server.Start(ctx)
 			}))
@@ -108,6 +107,15 @@ func (p *process) addGateway(ctx context.Context) error {
 	}
 	return nil
 }
+
+// everywhere runs on every replica. The manager stops what only a leader runs after all else, and the sweeper, which waits for the gateway, would wait in vain.
+type everywhere func(ctx context.Context) error
+
+// Start is manager.Runnable's.
+func (e everywhere) Start(ctx context.Context) error { return e(ctx) }
+
+// NeedLeaderElection is false.
+func (e everywhere) NeedLeaderElection() bool { return false }
 
 // splitList is the parts of a comma-separated list.
 func splitList(list string) []string {
