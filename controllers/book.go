@@ -54,6 +54,8 @@ type book struct {
 	departed []departure
 	// unsure are the ends whose write failed without saying whether it was applied, by uid.
 	unsure sync.Map
+	// awaitedSince is since when sessions that are due wait for a replica to be heard, or when that was last logged.
+	awaitedSince time.Time
 	// retryAt is when to look again after a write that somebody else's overtook; zero: there was none.
 	retryAt time.Time
 	// refused: the API server refused a write, which is tried again after a while.

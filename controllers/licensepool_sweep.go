@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/facts"
@@ -53,9 +54,27 @@ func adoption(rules seating.Rules) time.Duration {
 func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sweep, error) {
 	plan := r.sweepPlan(b)
 	b.brake = plan.Brake
+	r.noteAwaited(ctx, b, plan.Awaited)
 	err := r.carryOutSweep(ctx, b, plan)
 	b.moreDue = !b.refused && (len(plan.Ends) == maxSweep || !b.retryAt.IsZero() || err != nil)
 	return plan, err
+}
+
+// longAwaited is how long a witness is waited for before that is worth a line in the log, and how often it is.
+const longAwaited = 10 * time.Second
+
+// noteAwaited logs for whom sessions that are due have been waiting: it is not for ever, and an operator of the operator wants to know.
+func (r *LicensePoolReconciler) noteAwaited(ctx context.Context, b *book, awaited []string) {
+	now := r.Clock.Now()
+	switch {
+	case len(awaited) == 0:
+		b.awaitedSince = time.Time{}
+	case b.awaitedSince.IsZero():
+		b.awaitedSince = now
+	case now.Sub(b.awaitedSince) >= longAwaited:
+		b.awaitedSince = now
+		log.FromContext(ctx).Info("Sessions that are due have not ended yet: replicas that may have heard their clients have not said so, or fell silent a short time ago", "replicas", awaited)
+	}
 }
 
 func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan *seating.Sweep) error {

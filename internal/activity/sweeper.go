@@ -30,8 +30,8 @@ const (
 	parallelWrites, parallelFresh = 32, 4
 	// maxTries bounds how often one write is tried when others write the session too.
 	maxTries = 5
-	// writeTimeout bounds one write.
-	writeTimeout = 10 * time.Second
+	// writeTimeout bounds one write of a session, renewTimeout one of the replica's lease.
+	writeTimeout, renewTimeout = 10 * time.Second, 5 * time.Second
 	// drainTimeout is how long a replica that stops waits for the last calls of its clients.
 	drainTimeout = 12 * time.Second
 	// flushTimeout is how long a replica that stops writes down what it knows.
@@ -107,7 +107,8 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		return err
 	}
 	if due.Passed || began.Sub(s.sworn) >= witness.RenewEvery {
-		ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+		// It is not broken off when the replica is told to stop: the lease must not come after its removal.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
 		defer cancel()
 		if err := s.Lease.Renew(ctx, witness.Report{Swept: began, Missing: due.Missing}); err != nil {
 			return fmt.Errorf("renewing the replica's lease: %w", err)

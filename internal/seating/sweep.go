@@ -37,6 +37,8 @@ type Sweep struct {
 	Ends []End
 	// Shows are the sessions whose record shows something else than their outlook.
 	Shows []Show
+	// Awaited are the witnesses that have yet to say that they wrote down what they heard, before sessions that are due end.
+	Awaited []string
 	// Clear are the records whose retention is over.
 	Clear []string
 	// Brake is the brake's state from now on.
@@ -120,7 +122,7 @@ func (w *sweeping) session(s Session) {
 	case why == notDue:
 	case (missing || why == idle) && (s.Life.Found || s.Life.Logon.Before(w.Adopted)) && w.Now.Before(w.Until):
 		w.again(w.Until)
-	case (missing || why == idle) && !w.sworn(w.rules.deadline(s, why), w.Moment):
+	case (missing || why == idle) && w.awaits(w.rules.deadline(s, why)):
 		w.again(w.Now.Add(swornLook))
 	case missing && w.held():
 		w.again(w.Now.Add(brakeLook))
@@ -143,6 +145,15 @@ func (w *sweeping) session(s Session) {
 		return
 	}
 	w.sweep.Shows = append(w.sweep.Shows, Show{Session: s.ID, Outlook: outlook})
+}
+
+// awaits says whether a witness is still to be heard before a session whose deadline has passed may end.
+func (w *sweeping) awaits(deadline time.Time) bool {
+	awaited := w.unsworn(deadline, w.Moment)
+	if len(w.sweep.Awaited) == 0 {
+		w.sweep.Awaited = awaited
+	}
+	return len(awaited) > 0
 }
 
 func (o Outlook) equal(other Outlook) bool {

@@ -79,33 +79,34 @@ func (l *Ledger) hear(s *Session) {
 	}
 }
 
-// sworn says whether every witness has written down what it heard up to a deadline. One that fell silent is waited for so long that its clients can be heard by others, who then have to
-// have written that too.
-func (l *Ledger) sworn(deadline time.Time, m Moment) bool {
-	if len(l.witnesses) == 0 {
-		return true
-	}
+// unsworn lists the witnesses that have not written down yet what they heard up to a deadline; none: sessions may end for it. One that fell silent is waited for so long that its clients
+// can be heard by others, who then have to have written that too.
+func (l *Ledger) unsworn(deadline time.Time, m Moment) []string {
 	// What was due by other rules is not what is due by these.
 	if known := m.RulesSince.Add(RulesKnown); known.After(deadline) && !m.RulesSince.IsZero() {
 		deadline = known
 	}
-	for _, w := range l.witnesses {
+	var awaited []string
+	heard := deadline
+	for id, w := range l.witnesses {
 		if w.Left || w.Silent.IsZero() || w.past(deadline) {
 			continue
 		}
-		if until := w.Silent.Add(l.rules.grace()); until.After(deadline) {
-			deadline = until
+		until := w.Silent.Add(l.rules.grace())
+		if m.Now.Before(until) {
+			awaited = append(awaited, id)
+		}
+		if until.After(heard) {
+			heard = until
 		}
 	}
-	if m.Now.Before(deadline) {
-		return false
-	}
-	for _, w := range l.witnesses {
-		if w.Silent.IsZero() && !w.past(deadline) {
-			return false
+	for id, w := range l.witnesses {
+		if w.Silent.IsZero() && !w.past(heard) {
+			awaited = append(awaited, id)
 		}
 	}
-	return true
+	slices.Sort(awaited)
+	return awaited
 }
 
 // past says whether the witness has swept past a time, whatever the difference of the clocks.
