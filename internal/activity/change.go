@@ -4,6 +4,7 @@
 package activity
 
 import (
+	"maps"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,10 +43,8 @@ func (r *Recorder) change(uid types.UID, now time.Time) (before, after *licensin
 		status.Applications = append([]string{}, *e.applications...) // an empty list is one
 	}
 	if e.attributes != nil {
-		status.SessionAttributes = map[string]licensing.AttributeValue{}
-		for name, value := range *e.attributes {
-			status.SessionAttributes[name] = value
-		}
+		status.SessionAttributes = map[string]licensing.AttributeValue{} // an empty map is one
+		maps.Copy(status.SessionAttributes, *e.attributes)
 		status.SessionAttributeCount = new(int32(len(*e.attributes))) //nolint:gosec // at most 64, as the schema says
 	}
 	facts.ShowDuration(after)

@@ -42,7 +42,7 @@ func office() *LicensePoolBuilder {
 type world struct {
 	*Recorder
 
-	t       testing.TB
+	t       *testing.T
 	clock   *clocktesting.FakePassiveClock
 	api     client.WithWatch
 	sweeper *Sweeper
@@ -54,7 +54,7 @@ type world struct {
 	writes int
 }
 
-func newWorld(t testing.TB, pool *licensing.LicensePool) *world {
+func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
 	t.Helper()
 	w := &world{t: t, clock: clocktesting.NewFakePassiveClock(nine), alive: map[string]bool{}}
 	scheme := runtime.NewScheme()

@@ -46,11 +46,7 @@ func (e *Election) Start(ctx context.Context) error {
 		if e.Name == "" {
 			term = e.Lead
 		}
-		err := term(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err := term(ctx); err != nil && ctx.Err() == nil {
 			e.Log.Error(err, "This replica could not lead, and tries again", "after", again.String())
 		}
 		select {
