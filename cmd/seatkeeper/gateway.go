@@ -85,7 +85,7 @@ func (p *process) addGateway(ctx context.Context) error {
 			Client: p.direct, Live: p.direct, Cache: p.manager.GetCache(), Recorder: p.recorder, Tokens: keys,
 			Callers: callers.New(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(), o.audience),
 			Proxies: proxies, Replica: p.replica, Clock: clock.RealClock{}, Log: log,
-			CutOff: p.sweeper.CutOff,
+			CutOff: p.sweeper.CutOff, Namespaces: splitList(p.namespaces),
 			Limits: gateway.Limits{CallerRate: o.rate, Waiting: o.waiting},
 		},
 	}

@@ -28,7 +28,7 @@ func (r *Recorder) change(uid types.UID, now time.Time) (before, after *licensin
 	}
 	known := e.known()
 	hearer, changes := r.hearer(e, rules, now)
-	if !changes && !e.fresher() && e.changed.IsZero() {
+	if !changes && !e.fresher() && e.changed.IsZero() && !e.doubtful(now) {
 		return nil, nil, false
 	}
 	after = e.record.DeepCopy()
@@ -58,7 +58,7 @@ func (r *Recorder) wrote(s *licensing.UserSession, now time.Time) {
 	if e := r.entry(s.UID); e != nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.wrote = now
+		e.wrote, e.unwatched = now, time.Time{}
 	}
 }
 

@@ -24,6 +24,8 @@ const (
 	settled, rewritten = 5 * time.Second, 30 * time.Second
 	// refusal is how long a session is left alone after the API server refused its write.
 	refusal = time.Minute
+	// unshown is how long a record may be known that no watch has shown before it is written, to see whether it is still there.
+	unshown = 30 * time.Second
 	// remembered is how long it is known how a session ended whose record was deleted.
 	remembered = time.Hour
 )
@@ -170,7 +172,7 @@ func (r *Recorder) owes(e *entry, rules *seating.Rules, now time.Time) (must boo
 	if now.Before(e.refused) {
 		return false, 0
 	}
-	if _, changes := r.hearer(e, rules, now); changes || e.nearDeadline(rules, now) {
+	if _, changes := r.hearer(e, rules, now); changes || e.nearDeadline(rules, now) || e.doubtful(now) {
 		return true, 0
 	}
 	if !e.changed.IsZero() && !now.Before(e.changed.Add(settled)) && !now.Before(e.wrote.Add(rewritten)) {
@@ -180,6 +182,11 @@ func (r *Recorder) owes(e *entry, rules *seating.Rules, now time.Time) (must boo
 		lag = 0
 	}
 	return false, lag
+}
+
+// doubtful says whether the record may have been deleted before a watch showed it.
+func (e *entry) doubtful(now time.Time) bool {
+	return !e.unwatched.IsZero() && now.Sub(e.unwatched) > unshown
 }
 
 // nearDeadline says whether what is known here moves the idle deadline that is on record, and that is near; or undoes what the record shows by now.

@@ -42,7 +42,7 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 	}
 	putSession := func(obj any) {
 		if s, ok := obj.(*licensing.UserSession); ok {
-			r.Learn(s)
+			r.learn(s, true)
 		}
 	}
 	seen, err := sessions.AddEventHandler(toolscache.ResourceEventHandlerFuncs{

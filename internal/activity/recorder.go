@@ -56,6 +56,7 @@ var unknown = facts.Rules(nil)
 // entry is one session. Its record is shared with the watch's cache and never changed.
 type entry struct {
 	mu     sync.Mutex
+	key    types.NamespacedName
 	pool   *pool
 	record *licensing.UserSession
 	facts  seating.Session
@@ -65,6 +66,8 @@ type entry struct {
 	refused time.Time
 	// wrote is when this replica last wrote the record.
 	wrote time.Time
+	// unwatched is since when the record is known that no watch has shown yet; zero: one has. It may have been deleted before.
+	unwatched time.Time
 	// end is how the session ended, gone when its record was seen to be deleted.
 	end  *End
 	gone time.Time
@@ -224,6 +227,7 @@ func (r *Recorder) entry(uid types.UID) *entry {
 
 // Snapshot is a session as this replica knows it.
 type Snapshot struct {
+	Namespace, Name string
 	// Record is the API server's, shared and not to be changed; nil: it was deleted, and only its end is known.
 	Record *licensing.UserSession
 	// The rest is the freshest known here.
@@ -246,30 +250,30 @@ func (r *Recorder) Session(uid types.UID) (Snapshot, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.gone.IsZero() {
-		return Snapshot{Ended: e.end}, true
+		return Snapshot{Namespace: e.key.Namespace, Name: e.key.Name, Ended: e.end}, true
 	}
 	s := e.known()
-	return Snapshot{Record: e.record, LastActivity: s.Life.LastActivity, LastHeartbeat: s.Life.LastHeartbeat, UnsavedWork: s.Life.UnsavedWork,
+	return Snapshot{Namespace: e.key.Namespace, Name: e.key.Name, Record: e.record, LastActivity: s.Life.LastActivity, LastHeartbeat: s.Life.LastHeartbeat, UnsavedWork: s.Life.UnsavedWork,
 		Applications: e.openApplications(), SessionAttributes: e.sessionAttributes(), Outlook: rules.Outlook(s, r.clock.Now()), Ended: e.end}, true
 }
 
-// Learn takes in a record, by watch or read otherwise; the newest stays.
-func (r *Recorder) Learn(s *licensing.UserSession) {
-	key := types.NamespacedName{Namespace: s.Namespace, Name: s.Spec.PoolRef.Name}
+// Learn takes in a record that was read or written; the newest stays.
+func (r *Recorder) Learn(s *licensing.UserSession) { r.learn(s, false) }
+
+func (r *Recorder) learn(s *licensing.UserSession, watched bool) {
 	r.mu.Lock()
 	e := r.sessions[s.UID]
 	if e == nil {
-		e = &entry{pool: r.pool(key)}
+		key := types.NamespacedName{Namespace: s.Namespace, Name: s.Name}
+		e = &entry{key: key, pool: r.pool(types.NamespacedName{Namespace: s.Namespace, Name: s.Spec.PoolRef.Name}), unwatched: r.clock.Now()}
 		r.sessions[s.UID] = e
-		e.mu.Lock()
-		e.take(s)
-		e.mu.Unlock()
-		r.mu.Unlock()
-		return
 	}
-	r.mu.Unlock()
 	e.mu.Lock()
+	r.mu.Unlock()
 	defer e.mu.Unlock()
+	if watched {
+		e.unwatched = time.Time{}
+	}
 	if !e.gone.IsZero() || (e.record != nil && notNewer(s, e.record.ResourceVersion)) {
 		return
 	}

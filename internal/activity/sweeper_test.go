@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
@@ -129,6 +130,34 @@ func TestASessionThatIsGoneKeepsNobodyWaiting(t *testing.T) {
 	if err := w.sweep(); err != nil || w.swept() != 29*minute {
 		t.Fatalf("error %v, swept %s", err, w.swept())
 	}
+}
+
+// A record that was read before a watch showed it may be deleted before one ever does: then no watch tells so.
+func TestARecordThatNoWatchShowsIsLookedAt(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	kept, deleted := w.on("kept", "me"), w.on("deleted", "me")
+	for _, uid := range []types.UID{kept, deleted} {
+		s := w.record(uid)
+		w.drop([]types.UID{uid})
+		w.Learn(s)
+	}
+	if err := w.api.Delete(t.Context(), w.record(deleted)); err != nil {
+		t.Fatal(err)
+	}
+	w.at(unshown)
+	w.expectMust()
+	w.at(unshown + time.Second).bare(kept)
+	w.bare(deleted)
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.bare(deleted); o.Ended == nil {
+		t.Errorf("%+v", o)
+	}
+	if o := w.bare(kept); o.Ended != nil {
+		t.Errorf("%+v", o)
+	}
+	w.expectMust()
 }
 
 // One session that the API server does not let be written must not silence the replica.

@@ -106,7 +106,7 @@ func (w *world) on(name, heardBy string, changes ...func(*licensing.UserSession)
 	if err := w.api.Create(w.t.Context(), s); err != nil {
 		w.t.Fatal(err)
 	}
-	w.Learn(s)
+	w.learn(s, true)
 	return s.UID
 }
 

@@ -95,11 +95,11 @@ func (g *Gateway) bulkBeat(ctx context.Context, s sessiontoken.Session, report *
 		}
 		known, _ = g.Recorder.Session(types.UID(s.UID))
 	}
-	if known.Record == nil && known.Ended != nil {
-		return ended(known.Ended)
-	}
-	if known.Record == nil || known.Record.Namespace != s.Namespace || known.Record.Name != s.Name {
+	if known.Namespace != s.Namespace || known.Name != s.Name {
 		return sessionNotFound()
+	}
+	if known.Ended != nil {
+		return ended(known.Ended)
 	}
 	outcome, p := g.beat(ctx, s, report)
 	if p != nil {

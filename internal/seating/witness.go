@@ -31,7 +31,7 @@ type Missing struct {
 	Last    time.Time
 }
 
-// MaxSkew is how much the clocks of two replicas may differ (docs/guarantees.md).
+// MaxSkew is how much the clocks of two replicas may differ (docs/design.md, what it assumes).
 const MaxSkew = time.Second
 
 // RulesKnown is how long it takes a replica at the most to see a changed pool, unless it is cut off and then does not renew its Lease.
