@@ -73,7 +73,7 @@ func measure(b *testing.B, p *pool, prepare func(context.Context, int) ([]string
 	if err != nil {
 		b.Fatal(err)
 	}
-	r.report(b)
+	reportFigures(b, figures, r)
 	if n == b.N && n > 1 { // the testing package asks for one login first, to see how long it takes
 		remember(b.Name(), r)
 	}

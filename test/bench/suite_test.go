@@ -51,6 +51,8 @@ type stage struct {
 	api client.WithWatch
 	// raw is the administrator's as well, for the API server's metrics.
 	raw kubernetes.Interface
+	// heartbeats is set up for the first benchmark of heartbeats.
+	heartbeats *hearing
 }
 
 var (
@@ -169,6 +171,9 @@ func (s *stage) startOperator(ctx context.Context) error {
 // tearDown ends all that setUp started, the newest first, and removes what was written.
 func (s *stage) tearDown() error {
 	var errs []error
+	if s.heartbeats != nil {
+		s.heartbeats.end()
+	}
 	if s.operator != nil {
 		errs = append(errs, s.operator.Stop(10*time.Second))
 	}

@@ -29,11 +29,14 @@ func (t times) quantile(q float64) float64 {
 	return float64(each[int(q*float64(len(each)-1))]) / float64(time.Millisecond)
 }
 
-// figures are a round's, by the unit that benchstat knows them by. One login costs as many milliseconds as a thousand cost seconds.
-var figures = []struct {
+// figure is one of a round's, by the unit that benchstat knows it by, and what people read; that is empty where another of the figures says the same.
+type figure[R any] struct {
 	unit, name string
-	of         func(round) float64
-}{
+	of         func(R) float64
+}
+
+// figures are those of logins. One login costs as many milliseconds as a thousand cost seconds.
+var figures = []figure[round]{
 	{"logins/s", "logins a second", func(r round) float64 { return r.logins.perSecond() }},
 	{"ceiling/s", "ceiling: a session created and its status written once, a second", func(r round) float64 { return r.ceiling.perSecond() }},
 	{"ratio", "ratio of the two", func(r round) float64 { return r.logins.perSecond() / r.ceiling.perSecond() }},
@@ -60,7 +63,7 @@ func (r round) n() float64 { return float64(len(r.logins.each)) }
 
 func (r round) perLogin(fits func(request) bool) float64 { return r.loginsCost.count(fits) / r.n() }
 
-func (r round) report(b *testing.B) {
+func reportFigures[R any](b *testing.B, figures []figure[R], r R) {
 	b.Helper()
 	for _, f := range figures {
 		if v := f.of(r); !math.IsNaN(v) {
@@ -76,7 +79,7 @@ func remember(benchmark string, r round) { remembered[benchmark] = append(rememb
 
 // printUnits tells benchstat of which figures more is better; of the others it is less, or follows from the name.
 func printUnits(to io.Writer) {
-	fmt.Fprint(to, "Unit ratio better=higher\nUnit cpu-ratio better=higher\n")
+	fmt.Fprint(to, "Unit ratio better=higher\nUnit cpu-ratio better=higher\nUnit lease-ratio better=higher\nUnit lease-cpu-ratio better=higher\n")
 }
 
 // printSummaries prints what people read; benchstat skips it.
@@ -84,21 +87,32 @@ func printSummaries(to io.Writer) {
 	for _, name := range slices.Sorted(maps.Keys(remembered)) {
 		rounds := remembered[name]
 		fmt.Fprintf(to, "\n%s: median (least to most) of %d rounds of %d logins by %d clients\n", strings.TrimPrefix(name, "Benchmark"), len(rounds), int(rounds[0].n()), clients)
-		for _, f := range figures {
-			if f.name == "" {
-				continue // another of the figures says the same
-			}
-			var values []float64
-			for _, r := range rounds {
-				values = append(values, f.of(r))
-			}
-			slices.Sort(values)
-			if math.IsNaN(values[0]) {
-				continue // this machine does not tell
-			}
-			fmt.Fprintf(to, "  %-62s %s (%s to %s)\n", f.name, number(median(values)), number(values[0]), number(values[len(values)-1]))
-		}
+		printFigures(to, figures, rounds)
 		printCosts(to, rounds)
+	}
+	if n := len(rememberedBeats); n > 0 {
+		first := rememberedBeats[0]
+		fmt.Fprintf(to, "\nHeartbeat: median (least to most) of %d rounds of %d heartbeats, as many bare answers and %d Leases, by %d clients\n",
+			n, len(first.beats.each), len(first.leases.each), clients)
+		printFigures(to, beatFigures, rememberedBeats)
+	}
+}
+
+// printFigures prints a line a figure.
+func printFigures[R any](to io.Writer, figures []figure[R], rounds []R) {
+	for _, f := range figures {
+		if f.name == "" {
+			continue
+		}
+		var values []float64
+		for _, r := range rounds {
+			values = append(values, f.of(r))
+		}
+		slices.Sort(values)
+		if math.IsNaN(values[0]) {
+			continue // this machine does not tell
+		}
+		fmt.Fprintf(to, "  %-62s %s (%s to %s)\n", f.name, number(median(values)), number(values[0]), number(values[len(values)-1]))
 	}
 }
 
