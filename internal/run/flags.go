@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	defaultGateway   = "https://seatkeeper-gateway.seatkeeper-system.svc:9443"
+	defaultGateway   = "https://seatkeeper-gateway.seatkeeper-system.svc"
 	defaultTokenFile = "/var/run/secrets/seatkeeper/token" //nolint:gosec // a path, no credential
 	podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 	longestWait      = time.Hour

@@ -3,7 +3,7 @@
 
 // Package client signs users on to licensed software through Seatkeeper's gateway, and keeps them signed on.
 //
-//	c, err := client.New(client.Options{URL: "https://seatkeeper-gateway.seatkeeper-system.svc:9443", TokenFile: "/var/run/secrets/seatkeeper/token"})
+//	c, err := client.New(client.Options{URL: "https://seatkeeper-gateway.seatkeeper-system.svc", TokenFile: "/var/run/secrets/seatkeeper/token"})
 //	s, err := c.SignOn(ctx, "itsm", "service-desk", client.Login{UserName: "ann@example.com"}, client.SessionOptions{OnEnd: tellTheUser})
 //	s.Active()           // whenever the user does something
 //	err = s.SignOut(ctx) // gives the seat back
@@ -35,7 +35,7 @@ const requestTimeout = 15 * time.Second
 
 // Options say where the gateway is and who calls.
 type Options struct {
-	// URL is the gateway's, as https://seatkeeper-gateway.seatkeeper-system.svc:9443; required.
+	// URL is the gateway's, as https://seatkeeper-gateway.seatkeeper-system.svc; required.
 	URL string
 	// Token gives the service-account token of each call that an application server makes; it is asked every time, so it may change. Not needed for Resume.
 	Token func(ctx context.Context) (string, error)
