@@ -59,10 +59,10 @@ func run(ctx context.Context, kubeconfig string) (err error) {
 In another terminal:
 
   export KUBECONFIG=%s
-  make install                          # the kinds and permissions
-  make build && bin/seatkeeper --leader-elect=false
-  kubectl apply -k config/samples         # a pool, an account and a session
-  kubectl get pools,usessions -A
+  make install                       # the kinds and permissions
+  kubectl apply -k config/samples    # a pool, an account, a session, and an application server
+  kubectl get pools,usessions -A     # once the operator runs:
+  make build && bin/seatkeeper --leader-elect=false --gateway-bind-address=127.0.0.1:9443 --gateway-tls=off
 
 `, time.Since(began).Seconds(), cluster.RESTConfig().Host, absolute(kubeconfig))
 	return cluster.Wait(ctx)
