@@ -21,7 +21,7 @@ const (
 
 // shadow is what takes its time, such as an idle timeout: it begins with the suite and goes on beside the other specs, and a spec of its own awaits it at the end.
 type shadow struct {
-	// begin prepares it, with the suite's assertions, and returns what goes on meanwhile, which has its own.
+	// begin prepares it, with the suite's assertions, and returns what goes on meanwhile, which has its own. The context lasts as long as that does.
 	begin func(ctx context.Context) func(ctx context.Context, g Gomega)
 	done  chan struct{}
 	err   error
@@ -46,12 +46,12 @@ func inShadow(text string, begin func(ctx context.Context) func(ctx context.Cont
 // failed is a failed assertion of a shadow.
 type failed string
 
-func startShadows(ctx context.Context) {
+func startShadows() {
 	GinkgoHelper()
 	beside, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	DeferCleanup(func() { cancel() })
 	for _, s := range shadows {
-		run := s.begin(ctx)
+		run := s.begin(beside)
 		go func() {
 			defer close(s.done)
 			defer func() {

@@ -6,6 +6,7 @@ package gateway_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -77,7 +78,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		Expect(r.WaitReady(ctx)).To(Succeed())
 	}
 	two, three, safe = watched(second.Gateway()), watched(strict.Gateway()), watched(replica.Dial("https://"+secure.Address))
-	startShadows(ctx)
+	startShadows()
 }, NodeTimeout(12*time.Minute))
 
 // startReplica starts a replica that ends with the spec, or the suite, that starts it: in order and without an error, if it has not ended before.
@@ -210,3 +211,11 @@ func (p *place) seen(ctx context.Context, g *replica.Gateway, used int32) {
 var jsonBody = http.Header{"Content-Type": {"application/json"}}
 
 func inNamespace(ns string) client.InNamespace { return client.InNamespace(ns) }
+
+// bulkOf reads the answers of a bulk heartbeat.
+func bulkOf(body []byte) []gatewayapi.BulkAnswer {
+	GinkgoHelper()
+	var answers gatewayapi.BulkAnswers
+	Expect(json.Unmarshal(body, &answers)).To(Succeed())
+	return answers.Heartbeats
+}
