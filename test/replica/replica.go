@@ -178,7 +178,7 @@ func (r *Replica) Log() string {
 }
 
 // named is how a replica's log names it, once it has started.
-var named = regexp.MustCompile(`"replica": "([^"]+)"`)
+var named = regexp.MustCompile(`"replica": ?"([^"]+)"`)
 
 // Name is what the replica calls itself, in its Leases and on records; empty before it has said so.
 func (r *Replica) Name() string {
