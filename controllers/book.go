@@ -43,11 +43,13 @@ type book struct {
 	// firstSeen is when each undecided session was first seen here.
 	firstSeen map[types.UID]time.Time
 	rivalry   rivalry
-	// rulesSince is when this manager first saw the rules in force.
-	rulesSince time.Time
+	// rulesRevision is the pool's revision when this manager first saw the rules in force.
+	rulesRevision uint64
 	// adopted is when this manager took over the sessions that were there; found are those.
 	adopted time.Time
 	found   map[types.UID]struct{}
+	// nearer are the revisions of the records that brought a session's deadline nearer: those who hear clients must have seen them before it ends.
+	nearer map[types.UID]uint64
 	// brake is what holds the end of missing clients' sessions.
 	brake seating.Brake
 	// departed are ends that this manager did not write, or cannot say whether it did, and that are not told of yet.
@@ -75,7 +77,7 @@ type departure struct {
 }
 
 func newBook(key types.NamespacedName) *book {
-	b := &book{key: key}
+	b := &book{key: key, nearer: map[types.UID]uint64{}}
 	b.clear()
 	return b
 }
@@ -111,11 +113,11 @@ func (b *book) recount(now time.Time) {
 }
 
 // putPool takes in a newer pool.
-func (b *book) putPool(pool *licensing.LicensePool, now time.Time) {
+func (b *book) putPool(pool *licensing.LicensePool) {
 	changed := b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation
 	b.pool = pool
 	if changed {
-		b.rulesSince = now
+		b.rulesRevision = facts.Revision(pool.ResourceVersion)
 		b.ledger.SetRules(facts.Rules(pool))
 	}
 }
@@ -137,21 +139,28 @@ func (b *book) putSession(s *licensing.UserSession, now time.Time) {
 
 // takeSession takes in a session that is known to be the newest.
 func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
-	facts := facts.Session(s)
+	known := facts.Session(s)
 	if e, ok := b.unsure.Load(s.UID); ok && s.Status.State == licensing.SessionTerminated {
 		b.unsure.Delete(s.UID)
 		b.departed = append(b.departed, departure{s, e.(seating.End)})
 	}
-	if facts.State != seating.Pending || takenOver(s, b.pool) {
+	if known.State != seating.Pending || takenOver(s, b.pool) {
 		delete(b.todo, s.UID)
 	}
 	if intent, ok := b.todo[s.UID]; ok {
-		facts.State, facts.Seat, facts.Connection = seating.Held, seating.Seat(intent.Seat), intent.Connection
+		known.State, known.Seat, known.Connection = seating.Held, seating.Seat(intent.Seat), intent.Connection
 	}
-	_, facts.Life.Found = b.found[s.UID]
+	_, known.Life.Found = b.found[s.UID]
+	if before, ok := b.ledger.Session(string(s.UID)); ok && before.State == seating.Held && b.ledger.Rules().ComesNearer(before, known) {
+		b.nearer[s.UID] = facts.Revision(s.ResourceVersion)
+	}
+	if known.State == seating.Ended {
+		delete(b.nearer, s.UID)
+	}
+	known.Life.Nearer = b.nearer[s.UID]
 	b.sessions[s.UID] = s
-	b.ledger.PutSession(facts)
-	if facts.State != seating.Pending {
+	b.ledger.PutSession(known)
+	if known.State != seating.Pending {
 		delete(b.firstSeen, s.UID)
 	} else if _, ok := b.firstSeen[s.UID]; !ok {
 		b.firstSeen[s.UID] = now
@@ -169,6 +178,7 @@ func (b *book) dropSession(uid types.UID) {
 	delete(b.todo, uid)
 	delete(b.firstSeen, uid)
 	delete(b.found, uid)
+	delete(b.nearer, uid)
 	b.ledger.RemoveSession(string(uid))
 }
 

@@ -181,7 +181,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	if b.pool != nil && !replaced && notNewer(pool, b.pool.ResourceVersion) {
 		return nil
 	}
-	b.putPool(pool, r.Clock.Now())
+	b.putPool(pool)
 	switch {
 	case b.term == "":
 		b.brake = brakeOf(pool)

@@ -22,7 +22,7 @@ const maxSweep = 32
 
 // sweepPlan decides on the sessions whose turn has come.
 func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
-	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, RulesSince: b.rulesSince, Brake: b.brake, LongestBrake: r.LongestHold}
+	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, RulesRevision: b.rulesRevision, Brake: b.brake, LongestBrake: r.LongestHold}
 	if r.Roster != nil {
 		switch since, fresh := r.Roster.Since(); {
 		case !fresh:

@@ -62,7 +62,7 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 		}
 	}
 	if b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation {
-		b.rulesSince = r.Clock.Now()
+		b.rulesRevision = facts.Revision(pool.ResourceVersion)
 	}
 	b.pool = pool
 	b.clear()

@@ -44,3 +44,6 @@ func dropPoolMetrics(key types.NamespacedName) {
 	}
 	expiryHeld.DeletePartialMatch(labels)
 }
+
+// ForgetHolds removes what only a leader knows: a replica that leads no more must not go on showing it.
+func ForgetHolds() { expiryHeld.Reset() }

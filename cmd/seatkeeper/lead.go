@@ -44,5 +44,6 @@ func (p *process) lead(ctx context.Context) error {
 	if err := pools.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("setting up the pools' controller: %w", err)
 	}
+	defer controllers.ForgetHolds()
 	return manager.Start(ctx)
 }

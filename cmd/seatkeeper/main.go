@@ -102,14 +102,17 @@ func (o *options) run() error {
 	config.QPS, config.Burst = float32(o.qps), int(2*o.qps)
 	config.UserAgent = "seatkeeper/" + version
 
-	p, err := newProcess(o, config)
-	if err != nil {
-		return err
-	}
-	ctrl.Log.Info("Starting", "version", version, "replica", p.replica)
 	// An API server that is away keeps the manager from starting and from stopping: a process that was told to stop goes all the same.
 	defer context.AfterFunc(ctx, func() {
 		time.AfterFunc(longestStop, func() { os.Exit(1) })
 	})()
+	p, err := newProcess(ctx, o, config)
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case err != nil:
+		return err
+	}
+	ctrl.Log.Info("Starting", "version", version, "replica", p.replica)
 	return p.run(ctx)
 }

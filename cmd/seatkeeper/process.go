@@ -18,6 +18,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -62,14 +63,26 @@ type process struct {
 	sweeper  *activity.Sweeper
 }
 
-func newProcess(o *options, config *rest.Config) (*process, error) {
+func newProcess(ctx context.Context, o *options, config *rest.Config) (*process, error) {
 	p := &process{options: o, config: config, scheme: runtime.NewScheme(), namespace: o.ownNamespace(), replica: replicaName()}
 	utilruntime.Must(clientgoscheme.AddToScheme(p.scheme))
 	utilruntime.Must(licensing.AddToScheme(p.scheme))
 
 	var err error
-	if p.manager, err = ctrl.NewManager(config, p.managerOptions()); err != nil {
-		return nil, fmt.Errorf("preparing the manager: %w", err)
+	for {
+		p.manager, err = ctrl.NewManager(config, p.managerOptions())
+		if err == nil {
+			break
+		}
+		if !utilnet.IsConnectionRefused(err) && !utilnet.IsTimeout(err) {
+			return nil, fmt.Errorf("preparing the manager: %w", err)
+		}
+		ctrl.Log.Info("The API server cannot be reached; trying again", "error", err.Error())
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
 	}
 	direct, err := client.New(config, client.Options{Scheme: p.scheme})
 	if err != nil {
@@ -77,11 +90,11 @@ func newProcess(o *options, config *rest.Config) (*process, error) {
 	}
 	p.direct = client.WithFieldOwner(direct, fieldManager)
 
-	time := clock.RealClock{}
-	p.roster = witness.NewRoster(p.replica, time)
-	p.recorder = activity.New(p.replica, time, p.roster.Alive)
+	real := clock.RealClock{}
+	p.roster = witness.NewRoster(p.replica, real)
+	p.recorder = activity.New(p.replica, real, p.roster.Alive)
 	p.sweeper = &activity.Sweeper{
-		Recorder: p.recorder, Client: p.direct, Live: p.direct, Clock: time, Log: ctrl.Log.WithName("activity"), Freshness: o.gateway.freshness,
+		Recorder: p.recorder, Client: p.direct, Live: p.direct, Clock: real, Log: ctrl.Log.WithName("activity"), Freshness: o.gateway.freshness,
 		Lease: &witness.Lease{Client: p.direct, Namespace: p.namespace, Replica: p.replica}, Roster: p.roster,
 	}
 	return p, nil
@@ -101,17 +114,23 @@ func (p *process) run(ctx context.Context) error {
 		p.manager.Add(p.sweeper),
 		p.manager.Add(lead),
 		p.manager.AddHealthzCheck("ping", healthz.Ping),
-		p.manager.AddReadyzCheck("apiserver", func(*http.Request) error {
-			if p.sweeper.CutOff() {
-				return errors.New("the API server has not been reached for half a minute: clients had better be heard by another replica")
-			}
-			return nil
-		}),
+		p.manager.AddReadyzCheck("apiserver", p.inTouch),
 	)
 	if err != nil {
 		return err
 	}
 	return p.manager.Start(ctx)
+}
+
+// inTouch is the readiness check of a replica's contact with the API server: without it, its clients had better be heard by another.
+func (p *process) inTouch(*http.Request) error {
+	switch {
+	case !p.sweeper.Witness():
+		return errors.New("this replica could not write its lease yet")
+	case p.sweeper.CutOff():
+		return errors.New("the API server has not been reached for half a minute: clients had better be heard by another replica")
+	}
+	return nil
 }
 
 func (p *process) managerOptions() ctrl.Options {

@@ -58,15 +58,25 @@ func (r *Recorder) wrote(s *licensing.UserSession, now time.Time) {
 	if e := r.entry(s.UID); e != nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.wrote, e.unwatched = now, time.Time{}
+		e.wrote, e.unwatched, e.refusing = now, time.Time{}, time.Time{}
 	}
 }
 
-// refused leaves a session alone for a while that the API server does not let be written: one such must not keep the others from being sworn to.
-func (r *Recorder) refused(uid types.UID, now time.Time) {
-	if e := r.entry(uid); e != nil {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.refused = now.Add(refusal)
+// refused takes in that the API server refused a write, and says whether the session is left alone for a while: one that can never be written must not keep the others from being sworn to, and a
+// refusal of a moment must not let what was told go unwritten.
+func (r *Recorder) refused(uid types.UID, now time.Time) bool {
+	e := r.entry(uid)
+	if e == nil {
+		return true
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refusing.IsZero() {
+		e.refusing = now
+	}
+	if now.Sub(e.refusing) < patience {
+		return false
+	}
+	e.refused = now.Add(refusal)
+	return true
 }

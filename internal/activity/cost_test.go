@@ -39,8 +39,8 @@ func TestWritesPerHeartbeat(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	each := float64(w.writes) / float64(beats)
-	t.Logf("%d heartbeats of %d sessions in %s: %d API writes, leases included: %.4f each", beats, sessions, last, w.writes, each)
+	each := float64(w.writes.Load()) / float64(beats)
+	t.Logf("%d heartbeats of %d sessions in %s: %d API writes, leases included: %.4f each", beats, sessions, last, w.writes.Load(), each)
 	if each > 0.02 {
 		t.Errorf("%.4f API writes a heartbeat, want at most 0.02", each)
 	}

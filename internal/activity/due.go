@@ -5,7 +5,6 @@ package activity
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -20,10 +19,10 @@ const (
 	failover = 30 * time.Second
 	// fresh is how much a record's last activity may lag before it is worth a write of its own: half of the minute that people are promised (A7).
 	fresh = 30 * time.Second
-	// settled is how long applications and attributes wait for more of them to change, and rewritten the least time between two writes for their sake.
+	// settled is how long unsaved work, applications and attributes wait for more to change when no deadline depends on them, and rewritten the least time between two writes for their sake.
 	settled, rewritten = 5 * time.Second, 30 * time.Second
-	// refusal is how long a session is left alone after the API server refused its write.
-	refusal = time.Minute
+	// refusal is how long a session is left alone whose writes the API server has refused for patience.
+	refusal, patience = time.Minute, 15 * time.Second
 	// unshown is how long a record may be known that no watch has shown before it is written, to see whether it is still there.
 	unshown = 30 * time.Second
 	// remembered is how long it is known how a session ended whose record was deleted.
@@ -32,8 +31,9 @@ const (
 
 // Due is what a sweep has to do.
 type Due struct {
-	// Must are the sessions that have to be written before the sweep is done; May those that may be, for the sake of people, the stalest first.
-	Must, May []types.UID
+	// Must are the sessions that have to be written before the sweep is sworn to, since a deadline depends on it; Soon those that have to be written as well, but nobody waits for it; May those that
+	// may be, for the sake of people, the stalest first.
+	Must, Soon, May []types.UID
 	// Passed: a deadline that is on record has passed since the sweep before, so that the leader waits for this one.
 	Passed bool
 	// Next is when the next such deadline passes, if that is within a second; otherwise a second from now.
@@ -42,8 +42,8 @@ type Due struct {
 	Missing map[types.NamespacedName]seating.Missing
 }
 
-// Due looks at every session. Last is when the last sweep that was made known began; zero: there was none.
-func (r *Recorder) Due(now, last time.Time) Due {
+// Due looks at every session. Last is when the last sweep that was made known began; zero: there was none. Fresh says whether to look for what may be written, too.
+func (r *Recorder) Due(now, last time.Time, fresh bool) Due {
 	due := Due{Next: now.Add(sweepEvery)}
 	type stale struct {
 		uid types.UID
@@ -53,29 +53,28 @@ func (r *Recorder) Due(now, last time.Time) Due {
 	var forgotten []types.UID
 	silent := map[types.NamespacedName][]time.Time{}
 	windows := map[types.NamespacedName]time.Duration{}
-	for uid, e := range r.all() {
-		rules := e.pool.now()
-		e.mu.Lock()
+	r.each(func(uid types.UID, e *entry, rules *seating.Rules) {
 		if !e.gone.IsZero() && now.Sub(e.gone) > remembered {
 			forgotten = append(forgotten, uid)
 		}
 		if e.end == nil && e.record.Status.State == licensing.SessionActive {
 			due.note(e, rules, last, now)
-			switch must, lag := r.owes(e, rules, now); {
-			case must:
+			switch owed, lag := r.owes(e, rules, now); {
+			case owed == must:
 				due.Must = append(due.Must, uid)
-			case lag > 0:
+			case owed == soon:
+				due.Soon = append(due.Soon, uid)
+			case fresh && lag > 0:
 				may = append(may, stale{uid, lag})
 			}
-			if e.facts.Life.HeardBy == r.replica {
+			if by, _ := r.hearer(e, rules, now); by == r.replica && e.facts.Life.HeardBy == by { // who is let go is missing by its record
 				if s := e.known(); now.Sub(s.Life.LastHeartbeat) > rules.SilentAfter() {
 					key := types.NamespacedName{Namespace: e.record.Namespace, Name: e.record.Spec.PoolRef.Name}
 					silent[key], windows[key] = append(silent[key], s.Life.LastHeartbeat), rules.SilenceWindow()
 				}
 			}
 		}
-		e.mu.Unlock()
-	}
+	})
 	r.drop(forgotten)
 	slices.SortFunc(may, func(a, b stale) int { return cmp.Compare(b.lag, a.lag) })
 	for _, s := range may {
@@ -96,9 +95,7 @@ func (r *Recorder) Unwritten() []types.UID {
 		deadline time.Time
 	}
 	var all []unwritten
-	for uid, e := range r.all() {
-		rules := e.pool.now()
-		e.mu.Lock()
+	r.each(func(uid types.UID, e *entry, rules *seating.Rules) {
 		if e.end == nil && e.record.Status.State == licensing.SessionActive && (e.fresher() || !e.changed.IsZero()) {
 			deadline := rules.IdleDeadline(e.facts)
 			if deadline.IsZero() {
@@ -106,8 +103,7 @@ func (r *Recorder) Unwritten() []types.UID {
 			}
 			all = append(all, unwritten{uid, deadline})
 		}
-		e.mu.Unlock()
-	}
+	})
 	slices.SortFunc(all, func(a, b unwritten) int { return a.deadline.Compare(b.deadline) })
 	uids := make([]types.UID, 0, len(all))
 	for _, u := range all {
@@ -116,11 +112,15 @@ func (r *Recorder) Unwritten() []types.UID {
 	return uids
 }
 
-// all is every session, as of now.
-func (r *Recorder) all() map[types.UID]*entry {
+// each visits every session, one after the other.
+func (r *Recorder) each(visit func(uid types.UID, e *entry, rules *seating.Rules)) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return maps.Clone(r.sessions)
+	for uid, e := range r.sessions {
+		e.mu.Lock()
+		visit(uid, e, e.pool.now())
+		e.mu.Unlock()
+	}
 }
 
 func (r *Recorder) drop(uids []types.UID) {
@@ -139,11 +139,13 @@ func (e *entry) fresher() bool {
 	return e.activity.After(e.facts.Life.LastActivity) || e.unsaved != nil
 }
 
-// note notes whether a deadline on record lies in (last, now], or comes soon; by the leader's clock too, which may be ahead or behind. When the rules have changed, the leader waits for a sweep
-// by the new ones.
+// note notes whether a deadline on record lies in (last, now], or comes soon; by the leader's clock too, which may be ahead or behind. When rules or a record have brought a deadline nearer, the
+// leader waits for the first sweep that knows it.
 func (d *Due) note(e *entry, rules *seating.Rules, last, now time.Time) {
-	known := time.Unix(0, e.pool.changed.Load()).Add(seating.RulesKnown)
-	for _, deadline := range [...]time.Time{rules.IdleDeadline(e.facts), e.lostDeadline(rules), known} {
+	if e.nearer.After(last) || time.Unix(0, e.pool.changed.Load()).After(last) {
+		d.Passed = true
+	}
+	for _, deadline := range [...]time.Time{rules.IdleDeadline(e.facts), e.lostDeadline(rules)} {
 		if deadline.IsZero() {
 			continue
 		}
@@ -167,21 +169,50 @@ func (e *entry) lostDeadline(rules *seating.Rules) time.Time {
 	return rules.LostDeadline(e.facts)
 }
 
-// owes says whether a session must be written now, or may be for people's sake: then by how much its record lags.
-func (r *Recorder) owes(e *entry, rules *seating.Rules, now time.Time) (must bool, lag time.Duration) {
+// owed is how soon a session has to be written.
+type owed int
+
+const (
+	nothing owed = iota
+	soon
+	must
+)
+
+// owes says how soon a session has to be written, and if it need not be, by how much its record lags for people.
+func (r *Recorder) owes(e *entry, rules *seating.Rules, now time.Time) (owed, time.Duration) {
 	if now.Before(e.refused) {
-		return false, 0
+		return nothing, 0
 	}
-	if _, changes := r.hearer(e, rules, now); changes || e.nearDeadline(rules, now) || e.doubtful(now) {
-		return true, 0
+	if e.nearDeadline(rules, now) {
+		return must, 0
 	}
-	if !e.changed.IsZero() && !now.Before(e.changed.Add(settled)) && !now.Before(e.wrote.Add(rewritten)) {
-		return true, 0
+	if _, changes := r.hearer(e, rules, now); changes {
+		if r.lostSoon(e, rules, now) {
+			return must, 0
+		}
+		return soon, 0
 	}
-	if lag = e.activity.Sub(e.facts.Life.LastActivity); lag < fresh || now.Sub(e.wrote) < fresh {
+	if e.doubtful(now) || (!e.changed.IsZero() && !now.Before(e.changed.Add(settled)) && !now.Before(e.wrote.Add(rewritten))) {
+		return soon, 0
+	}
+	lag := e.activity.Sub(e.facts.Life.LastActivity)
+	if lag < fresh || now.Sub(e.wrote) < fresh {
 		lag = 0
 	}
-	return false, lag
+	return nothing, lag
+}
+
+// lostSoon says whether the deadline after which a client is taken for lost is near, as far as its record and its replica tell; or the one for idleness has come.
+func (r *Recorder) lostSoon(e *entry, rules *seating.Rules, now time.Time) bool {
+	last := e.facts.Life.LastHeartbeat
+	if by := e.facts.Life.HeardBy; by != "" && by != r.replica {
+		if at, alive := r.alive(by); !alive && at.After(last) {
+			last = at
+		}
+	}
+	near := min(2*rules.Lifetimes.Heartbeat+failover, rules.Lifetimes.LostAfter/2)
+	lost := rules.Lifetimes.LostAfter > 0 && e.facts.Life.HeardBy != r.replica && !now.Before(last.Add(rules.Lifetimes.LostAfter-near))
+	return lost || reached(rules.IdleDeadline(e.facts), now)
 }
 
 // doubtful says whether the record may have been deleted before a watch showed it.
@@ -236,7 +267,7 @@ func (r *Recorder) hearer(e *entry, rules *seating.Rules, now time.Time) (heardB
 			return "", true
 		}
 		return by, false
-	case by != "" && r.alive(by):
+	case by != "" && r.answers(by):
 		return by, false
 	case e.heard.IsZero():
 		return by, false
@@ -247,6 +278,11 @@ func (r *Recorder) hearer(e *entry, rules *seating.Rules, now time.Time) (heardB
 	default:
 		return by, false
 	}
+}
+
+func (r *Recorder) answers(replica string) bool {
+	_, alive := r.alive(replica)
+	return alive
 }
 
 func reached(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }

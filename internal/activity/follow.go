@@ -29,7 +29,7 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 			r.SetPool(client.ObjectKeyFromObject(p), p)
 		}
 	}
-	if _, err := pools.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+	seenPools, err := pools.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc:    putPool,
 		UpdateFunc: func(_, obj any) { putPool(obj) },
 		DeleteFunc: func(obj any) {
@@ -37,7 +37,8 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 				r.SetPool(client.ObjectKeyFromObject(p), nil)
 			}
 		},
-	}); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("watching pools: %w", err)
 	}
 	putSession := func(obj any) {
@@ -55,7 +56,7 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 		},
 		DeleteFunc: func(obj any) {
 			if s, ok := last[*licensing.UserSession](obj); ok {
-				r.Learn(s) // it may have ended otherwise before it was deleted
+				r.learn(s, true) // it may have ended otherwise before it was deleted
 				r.Forget(s.UID)
 			}
 		},
@@ -64,7 +65,7 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 		return fmt.Errorf("watching sessions: %w", err)
 	}
 	go func() {
-		r.synced.Store(toolscache.WaitForCacheSync(ctx.Done(), seen.HasSynced))
+		r.synced.Store(toolscache.WaitForCacheSync(ctx.Done(), seen.HasSynced, seenPools.HasSynced))
 	}()
 	return nil
 }

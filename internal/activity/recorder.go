@@ -26,8 +26,10 @@ import (
 type Recorder struct {
 	replica string
 	clock   clock.PassiveClock
-	alive   func(replica string) bool
-	// synced: all sessions that there were have been seen.
+	alive   func(replica string) (last time.Time, alive bool)
+	// seenPools and seenSessions are the revisions up to which the watches' news has been taken in.
+	seenPools, seenSessions atomic.Uint64
+	// synced: all pools and sessions that there were have been seen.
 	synced atomic.Bool
 
 	mu       sync.RWMutex
@@ -62,8 +64,10 @@ type entry struct {
 	facts  seating.Session
 	// told is what the client told this replica and the record may lack.
 	told
-	// refused is until when the session is not written again, since the API server refused it.
-	refused time.Time
+	// refusing is since when the API server has refused each write of the session; refused is until when it is left alone for that.
+	refusing, refused time.Time
+	// nearer is when a record was taken in that brought the deadline nearer.
+	nearer time.Time
 	// wrote is when this replica last wrote the record.
 	wrote time.Time
 	// unwatched is since when the record is known that no watch has shown yet; zero: one has. It may have been deleted before.
@@ -78,11 +82,12 @@ type entry struct {
 type told struct {
 	// heard and activity are when the client was last heard, and when its user last did something; the latter in whole seconds, rounded up.
 	heard, activity time.Time
-	unsaved         *bool
-	applications    *[]string
-	attributes      *map[string]licensing.AttributeValue
-	// changed is since when applications or attributes wait to be written.
-	changed time.Time
+	// What differs from the record; nil: nothing does.
+	unsaved      *bool
+	applications *[]string
+	attributes   *map[string]licensing.AttributeValue
+	// unsavedAt is when unsaved work was last told of; changed is since when any of the three waits to be written.
+	unsavedAt, changed time.Time
 }
 
 // Report is what one heartbeat says.
@@ -119,8 +124,8 @@ type End struct {
 	Time            time.Time
 }
 
-// New returns a recorder for a replica. The alive function says whether another replica answers for the clients that it says it hears.
-func New(replica string, clock clock.PassiveClock, alive func(replica string) bool) *Recorder {
+// New returns a recorder for a replica. The alive function says whether another replica answers for the clients that it says it hears, and if not, when it last did.
+func New(replica string, clock clock.PassiveClock, alive func(replica string) (last time.Time, alive bool)) *Recorder {
 	return &Recorder{replica: replica, clock: clock, alive: alive, sessions: map[types.UID]*entry{}, pools: map[types.NamespacedName]*pool{}}
 }
 
@@ -159,21 +164,43 @@ func (e *entry) hear(report *Report, now time.Time) {
 		}
 	}
 	if report.UnsavedWork != nil {
-		e.unsaved = report.UnsavedWork
+		e.unsaved, e.unsavedAt = report.UnsavedWork, now
 	}
-	if report.Applications != nil && !slices.Equal(*report.Applications, e.openApplications()) {
+	if report.Applications != nil {
 		e.applications = report.Applications
-		e.note(now)
 	}
-	if report.SessionAttributes != nil && !maps.Equal(*report.SessionAttributes, e.sessionAttributes()) {
+	if report.SessionAttributes != nil {
 		e.attributes = report.SessionAttributes
-		e.note(now)
+	}
+	if report.UnsavedWork != nil || report.Applications != nil || report.SessionAttributes != nil {
+		e.compare(now)
 	}
 }
 
-func (t *told) note(now time.Time) {
-	if t.changed.IsZero() {
-		t.changed = now
+// compare forgets what was told and is on record, and notes since when something is not.
+func (e *entry) compare(now time.Time) {
+	status := &e.record.Status
+	if e.unsaved != nil && *e.unsaved == status.UnsavedWork {
+		e.unsaved = nil
+	}
+	applications, attributes := e.record.Spec.Applications, e.record.Spec.SessionAttributes
+	if status.Applications != nil {
+		applications = status.Applications
+	}
+	if status.SessionAttributes != nil {
+		attributes = status.SessionAttributes
+	}
+	if e.applications != nil && slices.Equal(*e.applications, applications) {
+		e.applications = nil
+	}
+	if e.attributes != nil && maps.Equal(*e.attributes, attributes) {
+		e.attributes = nil
+	}
+	switch differs := e.unsaved != nil || e.applications != nil || e.attributes != nil; {
+	case !differs:
+		e.changed = time.Time{}
+	case e.changed.IsZero():
+		e.changed = now
 	}
 }
 
@@ -273,29 +300,26 @@ func (r *Recorder) learn(s *licensing.UserSession, watched bool) {
 	defer e.mu.Unlock()
 	if watched {
 		e.unwatched = time.Time{}
+		defer newest(&r.seenSessions, s.ResourceVersion)
 	}
 	if !e.gone.IsZero() || (e.record != nil && notNewer(s, e.record.ResourceVersion)) {
 		return
 	}
-	e.take(s)
+	e.take(s, r.clock.Now())
 	e.tell()
 }
 
 // take takes in a newer record and drops what was told and is in it.
-func (e *entry) take(s *licensing.UserSession) {
+func (e *entry) take(s *licensing.UserSession, now time.Time) {
+	before, known := e.record, e.facts
 	e.record, e.facts = s, facts.Session(s)
-	if e.unsaved != nil && *e.unsaved == s.Status.UnsavedWork {
-		e.unsaved = nil
+	if before != nil && e.pool.now().ComesNearer(known, e.facts) {
+		e.nearer = now
 	}
-	if e.applications != nil && s.Status.Applications != nil && slices.Equal(*e.applications, s.Status.Applications) {
-		e.applications = nil
+	if before != nil && before.Status.UnsavedWork != s.Status.UnsavedWork && !e.facts.Life.LastHeartbeat.Before(e.unsavedAt.Truncate(time.Second)) {
+		e.unsaved = nil // another replica was told something else since
 	}
-	if e.attributes != nil && s.Status.SessionAttributes != nil && maps.Equal(*e.attributes, s.Status.SessionAttributes) {
-		e.attributes = nil
-	}
-	if e.applications == nil && e.attributes == nil {
-		e.changed = time.Time{}
-	}
+	e.compare(now)
 	if s.Status.State == licensing.SessionTerminated || s.Status.State == licensing.SessionDenied {
 		e.end = endOf(s)
 		e.told = told{}
@@ -341,7 +365,7 @@ func (r *Recorder) Forget(uid types.UID) {
 	e.tell()
 }
 
-// Subscribe returns a channel that gets a token when the session's record changes, and a function to leave by. A session that is not known is waited for.
+// Subscribe returns a channel that gets a token when the session's record changes, and a function to leave by. Of a session that is not known there is no news.
 func (r *Recorder) Subscribe(uid types.UID) (changes <-chan struct{}, leave func()) {
 	c := make(chan struct{}, 1)
 	r.mu.Lock()
@@ -380,6 +404,9 @@ func (r *Recorder) SetPool(key types.NamespacedName, now *licensing.LicensePool)
 	if now != nil {
 		of = fmt.Sprintf("%s %d", now.UID, now.Generation)
 	}
+	if now != nil {
+		defer newest(&r.seenPools, now.ResourceVersion)
+	}
 	if p.rules.Load() != nil && p.of == of {
 		return
 	}
@@ -399,6 +426,25 @@ func (r *Recorder) pool(key types.NamespacedName) *pool {
 	return p
 }
 
+// newest raises what has been seen to a revision.
+func newest(seen *atomic.Uint64, resourceVersion string) {
+	revision := facts.Revision(resourceVersion)
+	for {
+		before := seen.Load()
+		if revision <= before || seen.CompareAndSwap(before, revision) {
+			return
+		}
+	}
+}
+
+// seen are the revisions up to which the watches' news of pools and sessions has been taken in; 0: not yet all that there were.
+func (r *Recorder) seen() (pools, sessions uint64) {
+	if !r.synced.Load() {
+		return 0, 0
+	}
+	return r.seenPools.Load(), r.seenSessions.Load()
+}
+
 // notNewer says whether a record is no newer than a revision.
 func notNewer(s *licensing.UserSession, revision string) bool {
 	order, err := resourceversion.CompareResourceVersion(s.ResourceVersion, revision)
@@ -411,14 +457,13 @@ func (r *Recorder) Oldest() (time.Time, bool) {
 	if !r.synced.Load() {
 		return oldest, false
 	}
-	for _, e := range r.all() {
-		e.mu.Lock()
-		if e.end == nil {
-			if at := e.record.CreationTimestamp.Time; oldest.IsZero() || at.Before(oldest) {
-				oldest = at
-			}
+	r.each(func(_ types.UID, e *entry, _ *seating.Rules) {
+		if e.end != nil {
+			return
 		}
-		e.mu.Unlock()
-	}
+		if at := e.record.CreationTimestamp.Time; oldest.IsZero() || at.Before(oldest) {
+			oldest = at
+		}
+	})
 	return oldest, !oldest.IsZero()
 }

@@ -96,7 +96,7 @@ func TestAnEndIsToldAlsoAfterItsRecordWasDeleted(t *testing.T) {
 			t.Errorf("%+v (%+v), want %+v", c.o, c.o.Ended, c.want)
 		}
 	}
-	w.at(2*minute+remembered+time.Second).Due(w.clock.Now(), nine)
+	w.at(2*minute+remembered+time.Second).Due(w.clock.Now(), nine, true)
 	if o := w.active(ended); o.Known {
 		t.Error("remembered for ever")
 	}

@@ -28,6 +28,8 @@ const (
 	sweepEvery = time.Second
 	// parallelWrites bounds the must writes under way at once, parallelFresh the others.
 	parallelWrites, parallelFresh = 32, 4
+	// maxSoon bounds the writes of one sweep for which nobody waits: some two seconds at the default rate.
+	maxSoon = 2000
 	// maxTries bounds how often one write is tried when others write the session too.
 	maxTries = 5
 	// writeTimeout bounds one write of a session, renewTimeout one of the replica's lease.
@@ -63,6 +65,7 @@ type Sweeper struct {
 	// sworn is when the last sweep began that the Lease tells of; next is when the next sweep begins.
 	sworn, next time.Time
 	contact     atomic.Int64
+	sworeOnce   atomic.Bool
 	budget      *rate.Limiter
 	// fresh says that the writes of the budget are still under way.
 	fresh atomic.Bool
@@ -98,32 +101,49 @@ func (s *Sweeper) Start(ctx context.Context) error {
 	}
 }
 
-// Sweep writes what must be written and says so. An error says that something remains unwritten; then the Lease is not renewed.
+// Sweep writes what must be written and says so. An error says that something remains unwritten; if a deadline depends on it, the Lease is not renewed.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	began := s.Clock.Now()
-	due := s.Recorder.Due(began, s.sworn)
+	if s.contact.Load() == 0 {
+		s.contact.Store(began.UnixNano())
+	}
+	pools, sessions := s.Recorder.seen()
+	due := s.Recorder.Due(began, s.sworn, s.Freshness > 0 && !s.fresh.Load())
 	s.next = due.Next
 	if err := s.write(ctx, due.Must, parallelWrites); err != nil {
 		return err
 	}
 	if due.Passed || began.Sub(s.sworn) >= witness.RenewEvery {
-		// It is not broken off when the replica is told to stop: the lease must not come after its removal.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
-		defer cancel()
-		if err := s.Lease.Renew(ctx, witness.Report{Swept: began, Missing: due.Missing}); err != nil {
+		if err := s.swear(ctx, witness.Report{Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}); err != nil {
 			return fmt.Errorf("renewing the replica's lease: %w", err)
 		}
-		s.sworn = began
-		s.contact.Store(s.Clock.Now().UnixNano())
-		for _, name := range s.Roster.Stale() {
-			if err := s.Lease.Clear(ctx, name); err != nil {
-				s.Log.V(1).Info("The lease of a replica that is long gone could not be removed", "lease", name, "error", err.Error())
-			}
+	}
+	// A replica that takes over another's clients has thousands to write: those for which nobody waits must not keep it from being heard.
+	err := s.write(ctx, due.Soon[:min(len(due.Soon), maxSoon)], parallelWrites)
+	s.freshen(ctx, due.May)
+	return err
+}
+
+// swear renews the Lease. That is not broken off when the replica is told to stop: the Lease must not come after its removal.
+func (s *Sweeper) swear(ctx context.Context, report witness.Report) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
+	defer cancel()
+	if err := s.Lease.Renew(ctx, report); err != nil {
+		return err
+	}
+	s.sworn = report.Swept
+	s.contact.Store(s.Clock.Now().UnixNano())
+	s.sworeOnce.Store(true)
+	for name, revision := range s.Roster.Stale() {
+		if err := s.Lease.Clear(ctx, name, revision); err != nil {
+			s.Log.V(1).Info("The lease of a replica that is long gone could not be removed", "lease", name, "error", err.Error())
 		}
 	}
-	s.freshen(ctx, due.May)
 	return nil
 }
+
+// Witness says whether this replica has a Lease: only then the leader waits for what it hears.
+func (s *Sweeper) Witness() bool { return s.sworeOnce.Load() }
 
 // CutOff says whether this replica has not been able to say that it wrote down what it heard for so long that its clients had better be heard by another.
 func (s *Sweeper) CutOff() bool {
@@ -215,8 +235,10 @@ func (s *Sweeper) writeOne(ctx context.Context, uid types.UID) error {
 			s.Recorder.Forget(uid)
 			return nil
 		case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-			s.Log.Error(err, "The API server refuses what a client told", "namespace", before.Namespace, "session", before.Name)
-			s.Recorder.refused(uid, now)
+			if !s.Recorder.refused(uid, now) {
+				return fmt.Errorf("writing session %s: %w", before.Name, err)
+			}
+			s.Log.Error(err, "The API server refuses what a client told; the session is left alone for a while", "namespace", before.Namespace, "session", before.Name)
 			return nil
 		case !apierrors.IsConflict(err):
 			return fmt.Errorf("writing session %s: %w", before.Name, err)

@@ -5,6 +5,8 @@ package activity
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -51,7 +53,7 @@ type world struct {
 	refuse func() error
 	// lose: writes arrive, and their answers do not.
 	lose   bool
-	writes int
+	writes atomic.Int64
 }
 
 func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
@@ -71,7 +73,7 @@ func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
 					return err
 				}
 			}
-			w.writes++
+			w.writes.Add(1)
 			err := c.Status().Patch(ctx, obj, patch, opts...)
 			if w.lose && err == nil {
 				return context.DeadlineExceeded
@@ -79,15 +81,16 @@ func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
 			return err
 		},
 		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
-			w.writes++
+			w.writes.Add(1)
 			return c.Create(ctx, obj, opts...)
 		},
 		Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
-			w.writes++
+			w.writes.Add(1)
 			return c.Update(ctx, obj, opts...)
 		},
 	})
-	w.Recorder = New("me", w.clock, func(name string) bool { return w.alive[name] })
+	w.Recorder = New("me", w.clock, func(name string) (time.Time, bool) { return nine, w.alive[name] })
+	w.synced.Store(true)
 	w.SetPool(poolKey, pool)
 	w.sweeper = &Sweeper{Recorder: w.Recorder, Client: writer, Live: w.api, Clock: w.clock, Log: logr.Discard(),
 		Lease: &witness.Lease{Client: writer, Namespace: "seatkeeper-system", Replica: "me"}, Roster: witness.NewRoster("me", w.clock)}
@@ -118,9 +121,6 @@ func (w *world) at(d time.Duration) *world {
 
 func (w *world) active(uid types.UID) Outcome { return w.Beat(uid, &Report{Active: true}) }
 func (w *world) bare(uid types.UID) Outcome   { return w.Beat(uid, &Report{}) }
-
-// must lists what a sweep has to write now.
-func (w *world) must() []types.UID { return w.Due(w.clock.Now(), w.sweeper.sworn).Must }
 
 func (w *world) sweep() error { return w.sweeper.Sweep(w.t.Context()) }
 
@@ -159,4 +159,19 @@ func after(t *metav1.Time) time.Duration {
 		return -1
 	}
 	return t.Sub(nine)
+}
+
+// oneByOne lets one write through at a time.
+type oneByOne struct{ client.Client }
+
+var one sync.Mutex
+
+func (c oneByOne) Status() client.SubResourceWriter { return lockedStatus{c.Client.Status()} }
+
+type lockedStatus struct{ client.SubResourceWriter }
+
+func (s lockedStatus) Patch(ctx context.Context, obj client.Object, patch client.Patch, opts ...client.SubResourcePatchOption) error {
+	one.Lock()
+	defer one.Unlock()
+	return s.SubResourceWriter.Patch(ctx, obj, patch, opts...)
 }

@@ -194,12 +194,17 @@ func arrival(obj client.Object, recorded string) seating.Arrival {
 	if recorded == "" {
 		recorded = obj.GetResourceVersion()
 	}
-	revision, _ := strconv.ParseUint(recorded, 10, 64)
-	return seating.Arrival{Time: obj.GetCreationTimestamp().Time, Revision: revision, ID: string(obj.GetUID())}
+	return seating.Arrival{Time: obj.GetCreationTimestamp().Time, Revision: Revision(recorded), ID: string(obj.GetUID())}
 }
 
 // HoldsSeat says whether an account's record says that it holds a named seat.
 func HoldsSeat(a *licensing.LicenseAccount) bool {
 	c := meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed)
 	return c != nil && c.Status == metav1.ConditionTrue && c.Reason == licensing.ReasonSeatHeld
+}
+
+// Revision is a resourceVersion as the number that it is: of one store, only growing. One that is none is 0.
+func Revision(resourceVersion string) uint64 {
+	revision, _ := strconv.ParseUint(resourceVersion, 10, 64)
+	return revision
 }

@@ -41,21 +41,22 @@ func (r Rules) silent(s *Session, now time.Time) bool {
 // held session, so it is asked only when a missing client's session is due to end.
 func (l *Ledger) massSilence(now time.Time) (time.Time, bool) {
 	var silent []time.Time
-	clients := 0
+	clients, heardBy := 0, map[string]int{}
 	for _, s := range l.sessions {
 		if s.State != Held || s.Life.LastHeartbeat.IsZero() {
 			continue
 		}
 		clients++
+		if s.Life.answered {
+			heardBy[s.Life.HeardBy]++
+		}
 		if l.rules.silent(&s, now) {
 			silent = append(silent, s.Life.LastHeartbeat)
 		}
 	}
-	for _, w := range l.witnesses {
-		if w.Silent.IsZero() {
-			for range w.Missing.Clients {
-				silent = append(silent, w.Missing.Last)
-			}
+	for id, w := range l.witnesses {
+		for range min(w.Missing.Clients, heardBy[id]) {
+			silent = append(silent, w.Missing.Last)
 		}
 	}
 	if clients < brakeLeast || 2*len(silent) <= clients {

@@ -51,6 +51,8 @@ type Life struct {
 	LastHeartbeat time.Time
 	// HeardBy is the replica that answers for the client; empty: LastHeartbeat stands. See Witnesses.
 	HeardBy string
+	// Nearer is the store's revision of the last record that brought a deadline nearer, as far as this allocator saw; 0: none did.
+	Nearer uint64
 	// answered: that replica is alive, so the client is not missing, whatever LastHeartbeat says.
 	answered bool
 	// Found: the session was on when this allocator took over, which its logon time shows too unless both fell into one second.
@@ -230,6 +232,14 @@ func (r Rules) deadline(s Session, why cause) time.Time {
 		return r.LostDeadline(s)
 	}
 	return r.IdleDeadline(s)
+}
+
+// ComesNearer says whether a record brings a session's end for idleness or silence nearer than the one before did.
+func (r Rules) ComesNearer(before, now Session) bool {
+	nearer := func(was, is time.Time) bool { return !is.IsZero() && (was.IsZero() || is.Before(was)) }
+	letGo := before.Life.HeardBy != "" && now.Life.HeardBy == ""
+	before.Life.answered, now.Life.answered = false, false
+	return nearer(r.IdleDeadline(before), r.IdleDeadline(now)) || (letGo && !now.Life.LastHeartbeat.IsZero()) || nearer(r.LostDeadline(before), r.LostDeadline(now))
 }
 
 // end is how a session that is due ends.

@@ -17,8 +17,8 @@ type Moment struct {
 	// Adopted is when this allocator took over the sessions that were there, Until when it lets their clients be heard again before it ends any of them for
 	// silence or idleness.
 	Adopted, Until time.Time
-	// RulesSince is when the rules last changed: witnesses must have swept by them.
-	RulesSince time.Time
+	// RulesRevision is the store's revision of the pool when its rules were first seen: witnesses must have swept by them.
+	RulesRevision uint64
 	// Brake is the brake's state so far, Release when an administrator last released it (zero: never), LongestBrake how long it may hold.
 	Brake        Brake
 	Release      time.Time
@@ -55,6 +55,9 @@ const brakeLook = 5 * time.Second
 
 // swornLook is how often it is looked whether every witness has been heard.
 const swornLook = 200 * time.Millisecond
+
+// soonSworn is how soon after a deadline all witnesses have been heard, if none is silent.
+const soonSworn = 3 * time.Second
 
 // Sweep plans for the sessions whose turn has come. It changes nothing; the ledger learns of an end when the session is put in state Ended.
 func (l *Ledger) Sweep(m Moment) *Sweep {
@@ -122,8 +125,11 @@ func (w *sweeping) session(s Session) {
 	case why == notDue:
 	case (missing || why == idle) && (s.Life.Found || s.Life.Logon.Before(w.Adopted)) && w.Now.Before(w.Until):
 		w.again(w.Until)
-	case (missing || why == idle) && w.awaits(w.rules.deadline(s, why)):
+	case (missing || why == idle) && w.awaits(&s, w.rules.deadline(s, why)):
 		w.again(w.Now.Add(swornLook))
+		if w.Now.Sub(w.rules.deadline(s, why)) < soonSworn {
+			return // it ends in a moment: that its record shows it to be idle before would be a write for nothing
+		}
 	case missing && w.held():
 		w.again(w.Now.Add(brakeLook))
 	case len(w.sweep.Ends) == w.Most:
@@ -148,8 +154,8 @@ func (w *sweeping) session(s Session) {
 }
 
 // awaits says whether a witness is still to be heard before a session whose deadline has passed may end.
-func (w *sweeping) awaits(deadline time.Time) bool {
-	awaited := w.unsworn(deadline, w.Moment)
+func (w *sweeping) awaits(s *Session, deadline time.Time) bool {
+	awaited := w.unsworn(s, deadline, w.Moment)
 	if len(w.sweep.Awaited) == 0 {
 		w.sweep.Awaited = awaited
 	}

@@ -14,6 +14,8 @@ import (
 type Witness struct {
 	// Swept: all that the replica had heard by then, by its own clock, and that was due is written.
 	Swept time.Time
+	// Pools and Sessions are the store's revisions up to which it had seen pools and sessions when it began to sweep.
+	Pools, Sessions uint64
 	// Own: it is this very process, whose clock is the one that decides.
 	Own bool
 	// Silent is when it was last seen alive, by the allocator's clock; zero: it is alive.
@@ -34,8 +36,8 @@ type Missing struct {
 // MaxSkew is how much the clocks of two replicas may differ (docs/design.md, what it assumes).
 const MaxSkew = time.Second
 
-// RulesKnown is how long it takes a replica at the most to see a changed pool, unless it is cut off and then does not renew its Lease.
-const RulesKnown = 2 * time.Second
+// longestWait is how many times the grace of one a session waits at the most for replicas that fall silent one after the other.
+const longestWait = 3
 
 // grace is how long a witness that fell silent delays sentences: its clients are heard by another within three heartbeats, and that is written.
 func (r Rules) grace() time.Duration { return 30*time.Second + 3*r.Lifetimes.Heartbeat }
@@ -79,29 +81,36 @@ func (l *Ledger) hear(s *Session) {
 	}
 }
 
-// unsworn lists the witnesses that have not written down yet what they heard up to a deadline; none: sessions may end for it. One that fell silent is waited for so long that its clients
-// can be heard by others, who then have to have written that too.
-func (l *Ledger) unsworn(deadline time.Time, m Moment) []string {
-	// What was due by other rules is not what is due by these.
-	if known := m.RulesSince.Add(RulesKnown); known.After(deadline) && !m.RulesSince.IsZero() {
-		deadline = known
-	}
+// unsworn lists the witnesses that have not written down yet what they heard up to a session's deadline; none: the session may end for it. They must have swept by the rules in force, and with the
+// session's record as it is, if that brought the deadline nearer: what was due by others is not what is due by these. One that fell silent is waited for so long that its clients can be heard by others,
+// who then have to have written that too.
+func (l *Ledger) unsworn(s *Session, deadline time.Time, m Moment) []string {
 	var awaited []string
 	heard := deadline
-	for id, w := range l.witnesses {
-		if w.Left || w.Silent.IsZero() || w.past(deadline) {
-			continue
-		}
-		until := w.Silent.Add(l.rules.grace())
-		if m.Now.Before(until) {
-			awaited = append(awaited, id)
-		}
-		if until.After(heard) {
-			heard = until
+	latest := deadline.Add(longestWait * l.rules.grace()) // replicas that crash again and again do not keep a session for ever
+	for grown := true; grown; {
+		grown = false
+		for _, w := range l.witnesses {
+			if w.Left || w.Silent.IsZero() || w.past(heard) {
+				continue
+			}
+			until := w.Silent.Add(l.rules.grace())
+			if until.After(latest) {
+				until = latest
+			}
+			if until.After(heard) {
+				heard, grown = until, true
+			}
 		}
 	}
 	for id, w := range l.witnesses {
-		if w.Silent.IsZero() && !w.past(heard) {
+		switch {
+		case w.Left || (!w.Silent.IsZero() && w.past(heard)):
+		case !w.Silent.IsZero():
+			if m.Now.Before(heard) {
+				awaited = append(awaited, id)
+			}
+		case !w.past(heard) || w.Pools < m.RulesRevision || w.Sessions < s.Life.Nearer:
 			awaited = append(awaited, id)
 		}
 	}

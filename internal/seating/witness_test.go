@@ -103,6 +103,106 @@ func TestAWitnessThatSweptPastTheDeadlineBeforeItFellSilentDelaysNothing(t *test
 	w.expect(half+3*time.Second, "s")
 }
 
+// A replica to which a dead one's clients went dies as well: then they must be heard by a third.
+func TestEachSilentWitnessIsWaitedFor(t *testing.T) {
+	w := newWatched(t)
+	w.session("s", "c")
+	w.says("a", half-15*time.Second, half-10*time.Second)
+	w.says("b", half+100*time.Second, half+100*time.Second)
+	w.says("c", half+220*time.Second, 0)
+	w.expect(half + 130*time.Second)
+	w.says("c", half+221*time.Second, 0)
+	w.expect(half+221*time.Second, "s")
+}
+
+// Replicas that die one after the other do not keep a session for ever.
+func TestManySilentWitnessesAreNotWaitedForForEver(t *testing.T) {
+	w := newWatched(t)
+	w.session("s", "z")
+	for i := range 20 {
+		at := half + time.Duration(i)*100*time.Second
+		w.says(fmt.Sprint("r", i), at, at)
+	}
+	w.says("z", half+time.Hour, 0)
+	w.expect(half + 6*time.Minute - time.Second)
+	w.expect(half+6*time.Minute+2*time.Second, "s")
+}
+
+// Rules, or a record, that bring a deadline nearer are of no effect before every replica that hears clients has swept with them.
+func TestWitnessesHaveToHaveSeenWhatBroughtTheDeadlineNearer(t *testing.T) {
+	w := newWatched(t)
+	w.session("s", "a")
+	moment := seating.Moment{Now: nine.Add(half), Most: 10, RulesRevision: 100}
+	for _, c := range []struct {
+		pools, sessions uint64
+		ends            int
+	}{{99, 200, 0}, {100, 199, 0}, {100, 200, 1}} {
+		s, _ := w.Session("s")
+		s.Life.Nearer = 200
+		w.PutSession(s)
+		w.witnesses["a"] = seating.Witness{Swept: nine.Add(half), Own: true, Pools: c.pools, Sessions: c.sessions}
+		w.SetWitnesses(w.witnesses, nine)
+		if got := len(w.Sweep(moment).Ends); got != c.ends {
+			t.Errorf("having seen pools to %d and sessions to %d: %d end", c.pools, c.sessions, got)
+		}
+	}
+}
+
+func TestWhatBringsASessionsEndNearer(t *testing.T) {
+	rules := aPool().concurrent(1).Rules
+	rules.Lifetimes = seating.Lifetimes{Idle: time.Hour, UnsavedWork: 8 * time.Hour, LostAfter: time.Minute}
+	at := func(change func(*seating.Life)) seating.Session {
+		s := seating.Session{State: seating.Held, Seat: seating.Concurrent,
+			Life: seating.Life{Logon: nine, LastActivity: nine, LastHeartbeat: nine, HeardBy: "a", UnsavedWork: true}}
+		change(&s.Life)
+		return s
+	}
+	before := at(func(*seating.Life) {})
+	for what, c := range map[string]struct {
+		change func(*seating.Life)
+		nearer bool
+	}{
+		"nothing":                {func(*seating.Life) {}, false},
+		"activity":               {func(l *seating.Life) { l.LastActivity = nine.Add(1) }, false},
+		"earlier activity":       {func(l *seating.Life) { l.LastActivity = nine.Add(-1) }, true},
+		"work that is saved":     {func(l *seating.Life) { l.UnsavedWork = false }, true},
+		"an earlier heartbeat":   {func(l *seating.Life) { l.LastHeartbeat = nine.Add(-1) }, true},
+		"a replica that lets go": {func(l *seating.Life) { l.HeardBy = "" }, true},
+		"another that claims":    {func(l *seating.Life) { l.HeardBy = "b" }, false},
+	} {
+		if rules.ComesNearer(before, at(c.change)) != c.nearer {
+			t.Error(what)
+		}
+	}
+}
+
+// Where the witnesses are heard within a moment, the record is written once: when the session ends.
+func TestAnEndIsOneWrite(t *testing.T) {
+	w := newWatched(t)
+	w.session("s", "a")
+	w.says("a", half, 0)
+	for at, shows := range map[time.Duration]int{0: 0, 3*time.Second - 1: 0, 3 * time.Second: 1} {
+		if got := len(w.Sweep(seating.Moment{Now: nine.Add(half + at), Most: 100}).Shows); got != shows {
+			t.Errorf("%s after the deadline: %d records shown", at, got)
+		}
+	}
+}
+
+// What a lease says is bounded by what there is.
+func TestAWitnessMissesNoMoreClientsThanItAnswersFor(t *testing.T) {
+	w := newWatched(t)
+	for i := range 10 {
+		w.session(fmt.Sprint("s", i), "a")
+	}
+	w.session("due", "")
+	w.witnesses["a"] = seating.Witness{Swept: nine.Add(half)}
+	w.witnesses["b"] = seating.Witness{Swept: nine.Add(half), Missing: seating.Missing{Clients: 2_000_000_000, Last: nine}}
+	w.SetWitnesses(w.witnesses, nine)
+	if w.Sweep(seating.Moment{Now: nine.Add(11 * time.Minute), Most: 10, LongestBrake: time.Hour}).Brake.On() {
+		t.Error("the brake is on")
+	}
+}
+
 func TestAWitnessThatLeftInOrderDelaysNothing(t *testing.T) {
 	w := newWatched(t)
 	w.session("s", "b")

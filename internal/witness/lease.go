@@ -30,6 +30,7 @@ const (
 	SilentAfter = 25 * time.Second
 	// annotationSwept and annotationMissing are what a replica says, on its Lease.
 	annotationSwept   = "licensing.seatkeeper.dev/swept"
+	annotationSeen    = "licensing.seatkeeper.dev/seen"
 	annotationMissing = "licensing.seatkeeper.dev/missing-clients"
 	// maxPools bounds the pools whose missing clients a Lease tells of: those with the most.
 	maxPools = 500
@@ -41,6 +42,8 @@ const (
 type Report struct {
 	// Swept: all that was heard before this time and was due is written.
 	Swept time.Time
+	// Pools and Sessions are the revisions up to which the replica had seen pools and sessions when the sweep began; 0: not all that there were.
+	Pools, Sessions uint64
 	// Missing is what is missing of each pool's clients that the replica answers for.
 	Missing map[types.NamespacedName]seating.Missing
 }
@@ -81,6 +84,7 @@ func (l *Lease) write(ctx context.Context, lease *coordinationv1.Lease, report R
 		lease.Annotations = map[string]string{}
 	}
 	lease.Annotations[annotationSwept] = report.Swept.UTC().Format(time.RFC3339Nano)
+	lease.Annotations[annotationSeen] = fmt.Sprintf("pools=%d,sessions=%d", report.Pools, report.Sessions)
 	delete(lease.Annotations, annotationMissing)
 	if missing != "" {
 		lease.Annotations[annotationMissing] = missing
@@ -100,12 +104,19 @@ func (l *Lease) write(ctx context.Context, lease *coordinationv1.Lease, report R
 }
 
 // Remove takes the Lease away: the replica stops, and has written all it knew.
-func (l *Lease) Remove(ctx context.Context) error { return l.Clear(ctx, l.Replica) }
-
-// Clear removes the Lease of a replica that is long gone.
-func (l *Lease) Clear(ctx context.Context, replica string) error {
-	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: replica}}
+func (l *Lease) Remove(ctx context.Context) error {
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: l.Replica}}
 	return client.IgnoreNotFound(l.Client.Delete(ctx, lease))
+}
+
+// Clear removes the Lease of a replica that is long gone, unless it was renewed since that revision.
+func (l *Lease) Clear(ctx context.Context, replica, revision string) error {
+	lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: l.Namespace, Name: replica}}
+	err := l.Client.Delete(ctx, lease, client.Preconditions{ResourceVersion: &revision})
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // missingClients is seating.Missing on a Lease.
@@ -140,6 +151,9 @@ func encodeMissing(missing map[types.NamespacedName]seating.Missing) (string, er
 func reportOf(lease *coordinationv1.Lease) Report {
 	report := Report{Missing: map[types.NamespacedName]seating.Missing{}}
 	report.Swept, _ = time.Parse(time.RFC3339Nano, lease.Annotations[annotationSwept])
+	if _, err := fmt.Sscanf(lease.Annotations[annotationSeen], "pools=%d,sessions=%d", &report.Pools, &report.Sessions); err != nil {
+		report.Pools, report.Sessions = 0, 0
+	}
 	var list []missingClients
 	if text := lease.Annotations[annotationMissing]; text != "" && json.Unmarshal([]byte(text), &list) != nil {
 		return report

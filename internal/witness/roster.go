@@ -84,12 +84,23 @@ func (r *Roster) Drop(name string) {
 	}
 }
 
-// Alive says whether a replica renews its Lease.
-func (r *Roster) Alive(name string) bool {
+// settled is how long a view must have been fresh before others are taken for dead: after a gap their renewals are seen first.
+const settled = 5 * time.Second
+
+// Alive says whether a replica renews its Lease, as far as this one can tell: one whose own view is not fresh takes nobody for dead. If it is dead, the time is when it was last alive.
+func (r *Roster) Alive(name string) (last time.Time, alive bool) {
+	since, fresh := r.Since()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known := r.replicas[name]
-	return known != nil && !known.left && r.clock.Now().Sub(known.seen) <= SilentAfter
+	now, known := r.clock.Now(), r.replicas[name]
+	switch {
+	case !fresh || now.Sub(since) < settled:
+		return time.Time{}, true
+	case known == nil:
+		return since, false
+	default:
+		return known.seen, !known.left && now.Sub(known.seen) <= SilentAfter
+	}
 }
 
 // Since is from when on this replica's view of the others is fresh without a gap; false: it is not fresh now, for example since the API server is away or this process slept.
@@ -107,7 +118,7 @@ func (r *Roster) Witnesses(pool types.NamespacedName) map[string]seating.Witness
 	now := r.clock.Now()
 	witnesses := make(map[string]seating.Witness, len(r.replicas))
 	for name, known := range r.replicas {
-		w := seating.Witness{Swept: known.report.Swept, Own: name == r.own, Left: known.left, Missing: known.report.Missing[pool]}
+		w := seating.Witness{Swept: known.report.Swept, Pools: known.report.Pools, Sessions: known.report.Sessions, Own: name == r.own, Left: known.left, Missing: known.report.Missing[pool]}
 		if known.left || now.Sub(known.seen) > SilentAfter {
 			w.Silent = known.seen
 		}
@@ -120,17 +131,17 @@ func (r *Roster) Witnesses(pool types.NamespacedName) map[string]seating.Witness
 	return witnesses
 }
 
-// Stale lists replicas that have been silent for an hour: their Leases are of no use any more.
-func (r *Roster) Stale() []string {
+// Stale lists replicas that have been silent for an hour, each with its Lease's revision: those are of no use any more.
+func (r *Roster) Stale() map[string]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var names []string
+	stale := map[string]string{}
 	for name, known := range r.replicas {
 		if name != r.own && !known.left && r.clock.Now().Sub(known.seen) > time.Hour {
-			names = append(names, name)
+			stale[name] = known.revision
 		}
 	}
-	return names
+	return stale
 }
 
 // Follow feeds the roster with what the watch sees.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -42,6 +43,7 @@ func newHall(t *testing.T) *hall {
 	}
 	h := &hall{t: t, clock: clocktesting.NewFakePassiveClock(nine), api: fake.NewClientBuilder().WithScheme(scheme).Build(), leases: map[string]*Lease{}}
 	h.roster = NewRoster("me", h.clock)
+	h.roster.replicas["me"], h.roster.since = &replica{seen: nine.Add(100 * 24 * time.Hour)}, nine.Add(-time.Hour) // unless a test is about that, this one's view is fresh
 	return h
 }
 
@@ -76,6 +78,12 @@ func (h *hall) renewed(name string, swept time.Duration, missing ...seating.Miss
 	h.roster.Observe(h.renew(name, swept, missing...))
 }
 
+// isAlive says whether a replica is alive, as a replica sees it whose own view has long been fresh.
+func (h *hall) isAlive(name string) bool {
+	_, alive := h.roster.Alive(name)
+	return alive
+}
+
 func (h *hall) witness(name string) seating.Witness { return h.roster.Witnesses(pool)[name] }
 
 func TestWhatALeaseSaysIsRead(t *testing.T) {
@@ -97,14 +105,14 @@ func TestWhatALeaseSaysIsRead(t *testing.T) {
 func TestWhoIsNotSeenToRenewIsSilentSinceItWas(t *testing.T) {
 	h := newHall(t)
 	h.renewed("a", 0)
-	if h.at(SilentAfter); !h.roster.Alive("a") || !h.witness("a").Silent.IsZero() {
+	if h.at(SilentAfter); !h.isAlive("a") || !h.witness("a").Silent.IsZero() {
 		t.Error("silent too soon")
 	}
-	if h.at(SilentAfter + 1); h.roster.Alive("a") || !h.witness("a").Silent.Equal(nine) {
+	if h.at(SilentAfter + 1); h.isAlive("a") || !h.witness("a").Silent.Equal(nine) {
 		t.Errorf("not silent: %+v", h.witness("a"))
 	}
 	h.renewed("a", SilentAfter)
-	if !h.roster.Alive("a") {
+	if !h.isAlive("a") {
 		t.Error("not heard again")
 	}
 }
@@ -115,7 +123,7 @@ func TestALeaseSeenTwiceIsRenewedOnce(t *testing.T) {
 	lease := h.renew("a", 0)
 	h.roster.Observe(lease)
 	h.at(20 * time.Second).roster.Observe(lease)
-	if h.at(SilentAfter + 1); h.roster.Alive("a") {
+	if h.at(SilentAfter + 1); h.isAlive("a") {
 		t.Error("alive")
 	}
 }
@@ -127,10 +135,10 @@ func TestALeaseMetForTheFirstTimeIsAsOldAsItSays(t *testing.T) {
 	for _, lease := range []*coordinationv1.Lease{old, fresh, ahead} {
 		h.roster.Observe(lease)
 	}
-	if w := h.witness("old"); h.roster.Alive("old") || !w.Silent.Equal(nine.Add(-time.Hour+seating.MaxSkew)) {
+	if w := h.witness("old"); h.isAlive("old") || !w.Silent.Equal(nine.Add(-time.Hour+seating.MaxSkew)) {
 		t.Errorf("%+v", w)
 	}
-	if !h.roster.Alive("fresh") || !h.roster.Alive("ahead") {
+	if !h.isAlive("fresh") || !h.isAlive("ahead") {
 		t.Error("not alive")
 	}
 }
@@ -139,14 +147,14 @@ func TestWhoLeavesInOrderIsNotWaitedForAndComesBack(t *testing.T) {
 	h := newHall(t)
 	h.renewed("a", 0)
 	h.at(5 * time.Second).roster.Drop("a")
-	if w := h.witness("a"); !w.Left || !w.Silent.Equal(nine.Add(5*time.Second)) || h.roster.Alive("a") {
+	if w := h.witness("a"); !w.Left || !w.Silent.Equal(nine.Add(5*time.Second)) || h.isAlive("a") {
 		t.Errorf("%+v", w)
 	}
 	if err := h.api.Delete(t.Context(), &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "a"}}); err != nil {
 		t.Fatal(err)
 	}
 	h.renewed("a", 6*time.Second) // somebody removed the lease of a live replica
-	if w := h.witness("a"); w.Left || !h.roster.Alive("a") {
+	if w := h.witness("a"); w.Left || !h.isAlive("a") {
 		t.Errorf("%+v", w)
 	}
 	h.roster.Drop("a")
@@ -158,6 +166,7 @@ func TestWhoLeavesInOrderIsNotWaitedForAndComesBack(t *testing.T) {
 // A view is fresh as long as this replica sees its own renewals. After a gap, be it that the API server was away or that this process slept, it is fresh anew.
 func TestAViewIsFreshSinceTheLastGap(t *testing.T) {
 	h := newHall(t)
+	h.roster = NewRoster("me", h.clock)
 	since := func() string {
 		at, fresh := h.roster.Since()
 		return fmt.Sprint(at.Sub(nine), fresh)
@@ -188,7 +197,7 @@ func TestOtherLeasesAreNoReplicas(t *testing.T) {
 	lease := h.renew("a", 0)
 	lease.Labels = nil
 	h.roster.Observe(lease)
-	if len(h.roster.Witnesses(pool)) != 0 {
+	if h.witness("a") != (seating.Witness{}) {
 		t.Error("taken for a replica")
 	}
 }
@@ -201,8 +210,52 @@ func TestLeasesOfTheLongGoneAreStale(t *testing.T) {
 	if got := h.roster.Stale(); len(got) != 0 {
 		t.Errorf("%v", got)
 	}
-	if got := h.at(time.Hour + 1).roster.Stale(); fmt.Sprint(got) != "[a]" {
+	if got := h.at(time.Hour + 1).roster.Stale(); len(got) != 1 || got["a"] == "" {
 		t.Errorf("%v", got)
+	}
+}
+
+// Whoever was cut off and comes back has not seen the others' renewals yet: it takes nobody for dead.
+func TestWhoIsNotInTheKnowTakesNobodyForDead(t *testing.T) {
+	h := newHall(t)
+	h.roster = NewRoster("me", h.clock)
+	h.renewed("me", 0)
+	h.renewed("a", 0)
+	if h.at(settled - 1); !h.isAlive("unknown") {
+		t.Error("dead at once")
+	}
+	if last, alive := h.at(settled).roster.Alive("unknown"); alive || !last.Equal(nine) {
+		t.Error("unknown, and alive since", last)
+	}
+	h.at(time.Minute)
+	if !h.isAlive("a") {
+		t.Error("taken for dead while cut off")
+	}
+	h.renewed("me", time.Minute)
+	if h.at(time.Minute + settled - 1); !h.isAlive("a") {
+		t.Error("taken for dead right after")
+	}
+	if last, alive := h.at(time.Minute + settled).roster.Alive("a"); alive || !last.Equal(nine) {
+		t.Error("alive, last seen", last)
+	}
+}
+
+// A lease that is renewed while somebody clears it away, since its replica was gone for an hour, stays.
+func TestALeaseThatCameBackIsNotCleared(t *testing.T) {
+	h := newHall(t)
+	h.renewed("a", 0)
+	stale := h.at(2 * time.Hour).roster.Stale()
+	h.renew("a", 2*time.Hour)
+	me := &Lease{Client: h.api, Namespace: "ns", Replica: "me"}
+	if err := me.Clear(t.Context(), "a", stale["a"]); err != nil {
+		t.Fatal(err)
+	}
+	lease := h.renew("a", 2*time.Hour+time.Second)
+	if err := me.Clear(t.Context(), "a", lease.ResourceVersion); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.api.Get(t.Context(), client.ObjectKeyFromObject(lease), lease); !apierrors.IsNotFound(err) {
+		t.Error("not cleared:", err)
 	}
 }
 
