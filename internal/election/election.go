@@ -64,7 +64,7 @@ func (e *Election) term(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("preparing the election: %w", err)
 	}
-	// The Lease is given back after leading has stopped, not before: so it does not end with ctx.
+	// A replica that is told to stop gives the Lease back after leading has stopped, not before: so it does not end with ctx.
 	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var started atomic.Bool
