@@ -119,10 +119,14 @@ func (g *Gateway) sessionOf(r *http.Request, token string) (sessiontoken.Session
 func (g *Gateway) addressRefused(r *http.Request, s sessiontoken.Session) *problem {
 	known, ok := g.Recorder.Session(types.UID(s.UID))
 	if !ok {
-		if p := g.learn(r.Context(), s); p != nil {
+		switch p := g.learn(r.Context(), s); {
+		case p == nil:
+			known, _ = g.Recorder.Session(types.UID(s.UID))
+		case p.Reason == gatewayapi.ReasonSessionGone:
+			return nil // there is nothing left to protect, and each call says in its own way that it is gone
+		default:
 			return p
 		}
-		known, _ = g.Recorder.Session(types.UID(s.UID))
 	}
 	record := known.Record
 	if record == nil || record.Spec.Client == nil || record.Spec.Client.IP == "" || !g.view.enforces(poolOf(record)) {
@@ -158,6 +162,12 @@ func (g *Gateway) learn(ctx context.Context, s sessiontoken.Session) *problem {
 	}
 	g.Recorder.Learn(record)
 	return nil
+}
+
+// learnGrant looks live at a session whose client has its token, and so its grant, while the watch does not show the grant yet. If that cannot be done, what the watch shows
+// has to do.
+func (g *Gateway) learnGrant(ctx context.Context, s sessiontoken.Session, state licensing.SessionState) bool {
+	return (state == "" || state == licensing.SessionPending) && g.learn(ctx, s) == nil
 }
 
 // lookUp reads a session from the API server itself; nil: it does not exist, and its name may be another's by now.

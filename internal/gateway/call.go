@@ -141,6 +141,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.ProtoMajor == 1 {
 		// The connection's earlier requests left a deadline that may be over. On HTTP/2 it would be the stream's, and reset it.
 		c.giveTime()
+		if r.ContentLength != 0 {
+			// A call that is refused before its body is read is not answered before the server has thrown the body away, for which it would wait without end.
+			_ = http.NewResponseController(w).SetReadDeadline(wall.Now().Add(unreadTimeout))
+		}
 	}
 	if f.CutOff != nil && f.CutOff() {
 		c.Header()["Connection"] = closed // clients had better come back through the load balancer, perhaps to another replica

@@ -32,7 +32,9 @@ func (c *call) read(r *http.Request, most int64, types ...string) ([]byte, *prob
 	controller := http.NewResponseController(c.ResponseWriter)
 	_ = controller.SetReadDeadline(wall.Now().Add(readTimeout)) // writers that know no deadlines, in tests, have none
 	err := c.fill(r, most)
-	_ = controller.SetReadDeadline(time.Time{}) // or it would end a login that waits
+	if err == nil {
+		_ = controller.SetReadDeadline(time.Time{}) // or it would end a login that waits
+	}
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):

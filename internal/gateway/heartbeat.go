@@ -35,6 +35,9 @@ func (g calls) SendHeartbeat(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	outcome, p := g.beat(r.Context(), s, &c.report)
+	if p == nil && outcome.State != licensing.SessionActive && g.learnGrant(r.Context(), s, outcome.State) {
+		outcome, p = g.beat(r.Context(), s, &c.report)
+	}
 	if p != nil {
 		c.refuse(p)
 		return

@@ -23,6 +23,8 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 10 * time.Second
 	writeTimeout      = 10 * time.Second
+	// unreadTimeout bounds how long the rest of a body is waited for that nobody wants. It is shorter than writeTimeout: the answer comes after it.
+	unreadTimeout = 5 * time.Second
 	// idleTimeout is how long a connection without requests stays open; longer than most proxies keep theirs, so that it is they who close.
 	idleTimeout = 120 * time.Second
 	// drainTime is how long requests have to end once the server was told to stop.

@@ -49,6 +49,8 @@ func (g *Gateway) known(ctx context.Context, s sessiontoken.Session) (activity.S
 			return known, p
 		}
 		known, _ = g.Recorder.Session(types.UID(s.UID))
+	} else if known.Ended == nil && known.Record != nil && g.learnGrant(ctx, s, known.Record.Status.State) {
+		known, _ = g.Recorder.Session(types.UID(s.UID))
 	}
 	if known.Record == nil && known.Ended == nil {
 		return known, sessionGone()
