@@ -42,16 +42,16 @@ var _ = Describe("seatkeeper run", func() {
 		fifo := filepath.Join(GinkgoT().TempDir(), "go-on")
 		Expect(syscall.Mkfifo(fifo, 0o600)).To(Succeed())
 		session := start(first, "echo session $SEATKEEPER_SESSION; read line < '"+fifo+"'; exit 42")
-		p.seated(ctx, 1)
-		live := p.live(ctx)
-		Expect(live).To(ConsistOf(HaveField("Spec.UserName", "ann")))
-		Eventually(session).Should(gbytes.Say("session " + live[0].Name))
+		live := p.only(ctx)
+		Expect(live.Spec.UserName).To(Equal("ann"))
+		Eventually(session).Should(gbytes.Say("session " + live.Name))
+		p.seen(ctx, one, 1)
 		Consistently(session).WithTimeout(500 * time.Millisecond).ShouldNot(gexec.Exit())
 		Expect(p.signOn(ctx, one, user("bob"), now)).To(be("409 SeatsExhausted"))
 		Expect(os.WriteFile(fifo, []byte("\n"), 0o600)).To(Succeed())
 		Eventually(session).Should(gexec.Exit(42))
 		p.seated(ctx, 0)
-		Expect(p.record(ctx, live[0].Name).Status.TerminationAction).To(Equal(licensing.RequestedByUser))
+		Expect(p.record(ctx, live.Name).Status.TerminationAction).To(Equal(licensing.RequestedByUser))
 	})
 
 	It("ends with 0 for a command that did, over HTTPS as well", func(ctx SpecContext) {
@@ -76,14 +76,14 @@ var _ = Describe("seatkeeper run", func() {
 
 	It("stops the command when its session is ended: 76", func(ctx SpecContext) {
 		session := start(first, "sleep 600")
-		p.seated(ctx, 1)
-		p.terminate(ctx, p.live(ctx)[0].Name, "Go home.")
+		p.terminate(ctx, p.only(ctx).Name, "Go home.")
 		Eventually(session).Should(gexec.Exit(76))
 		Expect(string(session.Err.Contents())).To(ContainSubstring("Go home."))
 	})
 
 	It("passes signals on, and gives the seat back of a command that was stopped: 128 and the signal", func(ctx SpecContext) {
-		session := start(first, "sleep 600")
+		session := start(first, "echo it runs; exec sleep 600")
+		Eventually(session).Should(gbytes.Say("it runs"))
 		p.seated(ctx, 1)
 		Eventually(session.Terminate()).Should(gexec.Exit(128 + int(syscall.SIGTERM)))
 		p.seated(ctx, 0)

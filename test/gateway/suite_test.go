@@ -64,12 +64,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	one = watched(first.Gateway())
 	// They start beside each other.
 	var others [3]*replica.Replica
-	for i, args := range [][]string{
-		{},
-		{"--freshness-budget=0", "--gateway-rate=20", "--gateway-max-waiting=3", "--gateway-trusted-proxies=127.0.0.1/32"},
-		{"--gateway-tls=self-signed"},
+	for i, o := range []replica.Options{
+		{LeaderElect: true},
+		{LeaderElect: true, Args: []string{"--freshness-budget=0", "--gateway-rate=20", "--gateway-max-waiting=3", "--gateway-trusted-proxies=127.0.0.1/32"}},
+		{LeaderElect: true, TLS: "self-signed"},
 	} {
-		others[i], err = op.Launch(replica.Options{LeaderElect: true, Args: args})
+		others[i], err = op.Launch(o)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(end, others[i])
 	}
@@ -77,7 +77,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	for _, r := range others {
 		Expect(r.WaitReady(ctx)).To(Succeed())
 	}
-	two, three, safe = watched(second.Gateway()), watched(strict.Gateway()), watched(replica.Dial("https://"+secure.Address))
+	two, three, safe = watched(second.Gateway()), watched(strict.Gateway()), watched(secure.Gateway())
 	startShadows()
 }, NodeTimeout(12*time.Minute))
 
@@ -174,6 +174,17 @@ func (p *place) sessions(ctx context.Context) []licensing.UserSession {
 func (p *place) live(ctx context.Context) []licensing.UserSession {
 	GinkgoHelper()
 	return slices.DeleteFunc(p.sessions(ctx), func(s licensing.UserSession) bool { return s.Status.State != licensing.SessionActive })
+}
+
+// only waits for the one session that is on.
+func (p *place) only(ctx context.Context) *licensing.UserSession {
+	GinkgoHelper()
+	var live []licensing.UserSession
+	Eventually(func() []licensing.UserSession {
+		live = p.live(ctx)
+		return live
+	}).WithContext(ctx).Should(HaveLen(1))
+	return &live[0]
 }
 
 // pool reads the pool p.

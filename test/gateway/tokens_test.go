@@ -144,7 +144,13 @@ var _ = Describe("A session's token", func() {
 			Expect(g.SignOut(ctx, s.Token)).To(be("204"))
 		}
 		late := watched(startReplica(ctx, replica.Options{LeaderElect: true}).Gateway())
-		Expect(late.Beat(ctx, s.Token, nil)).To(be("410 SessionGone"), "from a replica that never knew it")
+		// From a replica that never knew it, the end alone.
+		Expect(late.Beat(ctx, s.Token, nil)).To(be("410 SessionGone: The session has ended and its record was cleared."))
+		Expect(late.Session(ctx, s.Token)).To(be("410 SessionGone"))
+		_, err = late.Events(ctx, s.Token)
+		Expect(err).To(MatchError(ContainSubstring("SessionGone")))
+		Expect(late.SignOut(ctx, s.Token)).To(be("204"))
+		Expect(late.Exit(ctx, s.Token)).To(be("204"))
 	})
 
 	It("of a session whose record its retention cleared: 410 with how it ended", func(ctx SpecContext) {
