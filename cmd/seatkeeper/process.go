@@ -150,6 +150,7 @@ func (p *process) managerOptions() ctrl.Options {
 
 func (p *process) cacheOptions() cache.Options {
 	options := cache.Options{
+		NewInformer: newInformer,
 		// Who manages which field is of no use to the operator and a third of each object's size.
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{&coordinationv1.Lease{}: {
