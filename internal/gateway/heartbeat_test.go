@@ -82,6 +82,44 @@ func TestASessionThatNoWatchHasShown(t *testing.T) {
 	}
 }
 
+// A client has its token and asks a replica that has been shown the login and not yet its grant.
+func TestAGrantThatNoWatchHasShown(t *testing.T) {
+	for _, call := range []struct{ method, path string }{{"GET", "/v1/session"}, {"POST", "/v1/session/heartbeat"}} {
+		w := newWorld(t)
+		w.pool(5)
+		w.blind = true
+		s, token := w.active("ann")
+		login := s.DeepCopy()
+		login.Status, login.ResourceVersion = licensing.UserSessionStatus{}, "1"
+		w.gateway.Recorder.Learn(login)
+		w.away()
+		if state := read[gatewayapi.Heartbeat](w.do(call.method, call.path, token, "").wants(http.StatusOK)).State; state != "Pending" && state != "" {
+			t.Errorf("%s: %q while nobody can say more", call.path, state)
+		}
+		w.fail(nil, nil)
+		if state := read[gatewayapi.Heartbeat](w.do(call.method, call.path, token, "").wants(http.StatusOK)).State; state != "Active" {
+			t.Errorf("%s: %q of a session that was granted", call.path, state)
+		}
+		looks := w.count("get")
+		w.do(call.method, call.path, token, "").wants(http.StatusOK)
+		if n := w.count("get"); n != looks {
+			t.Errorf("%s: it was looked at %d times more", call.path, n-looks)
+		}
+	}
+}
+
+// Some pool checks addresses; of a session that nobody knows any more there is nothing to protect.
+func TestASessionThatIsGoneWhereAddressesAreChecked(t *testing.T) {
+	w := newWorld(t)
+	w.pool(5, func(p *licensing.LicensePool) { p.Spec.Sessions.ClientIPCheck = licensing.ClientIPCheckEnforced })
+	gone := w.gateway.Tokens.Keyring().Sign(sessiontoken.Session{Namespace: "itsm", Name: "ann", UID: "gone"})
+	w.do("DELETE", "/v1/session", gone, "").wants(http.StatusNoContent)
+	w.do("POST", "/v1/session/exit", gone, "").wants(http.StatusNoContent)
+	w.do("GET", "/v1/session", gone, "").problem("SessionGone")
+	w.do("GET", "/v1/session/events", gone, "").problem("SessionGone")
+	w.do("POST", "/v1/session/heartbeat", gone, "").problem("SessionGone")
+}
+
 func TestWhatAReportMustBe(t *testing.T) {
 	w := newWorld(t)
 	w.pool(5)
