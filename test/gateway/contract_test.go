@@ -165,9 +165,3 @@ func fits(schema *openapi3.SchemaRef, text []byte) error {
 	}
 	return schema.Value.VisitJSON(value, openapi3.MultiErrors(), openapi3.EnableFormatValidation(), openapi3.VisitAsResponse())
 }
-
-// fitSchema matches the data of an event.
-func fitSchema(name, data string) {
-	GinkgoHelper()
-	Expect(fits(document.Components.Schemas[name], []byte(data))).To(Succeed(), "%s", data)
-}

@@ -30,7 +30,7 @@ var _ = Describe("seatkeeper run", func() {
 	start := func(r *replica.Replica, script string, flags ...string) *gexec.Session {
 		GinkgoHelper()
 		args := append([]string{"run", "--pool", "p", "--namespace", p.ns, "--gateway", r.URL, "--token-file", p.tokenFile(), "--user", "ann"}, flags...)
-		cmd := exec.Command(op.Binary, append(args, "--", "sh", "-c", script)...) //nolint:noctx // it is ended by its command, or by the spec
+		cmd := exec.Command(op.Binary, append(args, "--", "sh", "-c", script)...)
 		cmd.Env = append(os.Environ(), "SEATKEEPER_TOKEN=")
 		session, err := gexec.Start(cmd, GinkgoWriter, GinkgoWriter)
 		Expect(err).NotTo(HaveOccurred())

@@ -30,6 +30,8 @@ type shadow struct {
 var shadows []*shadow
 
 // inShadow registers one, and the spec that awaits it.
+//
+//nolint:unparam // it gives a value so that it can stand at the top level, as It does
 func inShadow(text string, begin func(ctx context.Context) func(ctx context.Context, g Gomega)) bool {
 	s := &shadow{begin: begin, done: make(chan struct{})}
 	shadows = append(shadows, s)

@@ -44,7 +44,8 @@ type Events struct {
 // Close leaves the stream.
 func (e *Events) Close() {
 	e.leave()
-	for range e.C { //nolint:revive // the reader must not be left behind with an event that nobody takes
+	for range e.C {
+		continue // its reader must not be left behind with an event that nobody takes
 	}
 }
 
@@ -57,7 +58,7 @@ func (g *Gateway) Events(ctx context.Context, token string) (*Events, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	request = request.WithContext(ctx)
 	request.Header.Set("Authorization", "Bearer "+token)
-	response, err := g.HTTP.Do(request)
+	response, err := g.HTTP.Do(request) //nolint:bodyclose // whoever reads it closes it
 	if err != nil {
 		cancel()
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -157,9 +158,7 @@ func (g *Gateway) Do(ctx context.Context, method, path, token string, header htt
 	}
 	request, err := http.NewRequestWithContext(ctx, method, g.URL+path, reader)
 	if err == nil {
-		for name, values := range header {
-			request.Header[name] = values
-		}
+		maps.Copy(request.Header, header)
 	}
 	return do[json.RawMessage](ctx, g, token, request, err)
 }
