@@ -146,7 +146,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			_ = http.NewResponseController(w).SetReadDeadline(wall.Now().Add(unreadTimeout))
 		}
 	}
-	if f.CutOff != nil && f.CutOff() {
+	if f.cutOff() {
 		c.Header()["Connection"] = closed // clients had better come back through the load balancer, perhaps to another replica
 	}
 	f.mux.ServeHTTP(c, r)

@@ -63,7 +63,8 @@ func (g calls) FollowSession(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream sends events until the session ends, the client goes away, or the replica stops.
+// stream sends events until the session ends, the client goes away, the replica stops, or it is cut off from the API server: then it sees no end any more, and the client had better follow at
+// another.
 func (g *Gateway) stream(ctx context.Context, st *stream, uid types.UID) {
 	changes, leave := g.Recorder.Subscribe(uid)
 	defer leave()
@@ -80,7 +81,7 @@ func (g *Gateway) stream(ctx context.Context, st *stream, uid types.UID) {
 		select {
 		case <-changes:
 		case <-alive.C:
-			if st.write(": still here\n\n") != nil {
+			if g.cutOff() || st.write(": still here\n\n") != nil {
 				return
 			}
 		case <-ctx.Done():

@@ -103,6 +103,9 @@ func (g *Gateway) drain() {
 
 func (g *Gateway) draining() bool { return g.stopping.Err() != nil }
 
+// cutOff says whether clients had better be heard by another replica.
+func (g *Gateway) cutOff() bool { return g.CutOff != nil && g.CutOff() }
+
 // calls are the calls of the API; see gatewayapi.ServerInterface.
 type calls struct{ *Gateway }
 
