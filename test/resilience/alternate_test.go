@@ -34,7 +34,7 @@ func alternatingClients(ctx context.Context) {
 		hosts: [2]string{s.replica(0).Address, s.replica(1).Address}, next: http.DefaultTransport.(*http.Transport).Clone()}}})
 	Expect(err).NotTo(HaveOccurred())
 	library := s.signOn(ctx, c, "p", "library", false)
-	library.work(time.Second)
+	library.work()
 
 	reapply(ctx, s)
 
@@ -62,7 +62,7 @@ func reapply(ctx context.Context, s *site) {
 	sleepUntil(ctx, began.Add(idle+5*time.Second))
 	Expect(s.API.Create(ctx, seatPool("q", 10).Namespace(s.ns).Obj())).To(Succeed())
 	late := s.signOn(ctx, s.dial(s.front.url()), "q", "late", false)
-	late.work(time.Second)
+	late.work()
 	sleepUntil(ctx, began.Add(idle+30*time.Second))
 	healthy(ctx, append(users, late)...)
 	beats.stop()

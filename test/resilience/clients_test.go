@@ -108,15 +108,15 @@ func (s *site) signOnAll(ctx context.Context, c *client.Client, pool, prefix str
 	all.Wait()
 	Expect(errors.Join(errs...)).NotTo(HaveOccurred())
 	for _, u := range users {
-		u.work(time.Second)
+		u.work()
 	}
 	return users
 }
 
-// work lets the user do something every so often, until the session is over or the user rests.
-func (u *user) work(every time.Duration) {
+// work lets the user do something every second, until the session is over or the user rests.
+func (u *user) work() {
 	go func() {
-		tick := time.NewTicker(every)
+		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for !u.rest.Load() {
 			u.mu.Lock()

@@ -66,8 +66,11 @@ func crash(ctx context.Context, killLeader bool) {
 
 	newcomer := s.signOn(ctx, c, "p", "newcomer", false)
 	took := time.Since(killed)
-	newcomer.work(time.Second)
+	newcomer.work()
 	measured("%s killed (SIGKILL): the other granted a login that was made at once after %s", who, seconds(took))
+	if killLeader {
+		measured("the leader killed (SIGKILL): the other led %s later", seconds(s.leadSince(ctx).Sub(killed)))
+	}
 	Expect(took).To(BeNumerically("<", soonLeads))
 
 	for _, u := range gone {

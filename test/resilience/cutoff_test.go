@@ -82,6 +82,7 @@ func leaderCutOff(ctx context.Context) {
 	for _, u := range users {
 		Eventually(func() string { return s.history.record(s.ns, u.Name()).Status.HeardBy }).WithContext(ctx).Should(Equal(heardBy))
 	}
+	Eventually(func() (float64, error) { return s.replica(cut).Metric(ctx, "seatkeeper_gateway_streams") }).WithContext(ctx).Should(BeZero(), "it ends the streams, on which it could tell of no end")
 	sleepUntil(ctx, signedOn.Add(idle+15*time.Second))
 	healthy(ctx, users...)
 	s.proxies[cut].Restore()

@@ -76,7 +76,7 @@ func follow(ctx context.Context, etcd string) (*history, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := http.DefaultClient.Do(request) //nolint:bodyclose // it is, when the history ends
 	if err != nil {
 		return nil, err
 	}

@@ -78,7 +78,7 @@ func outage(ctx context.Context, how string, takeAway, giveBack func(*world, con
 	measured("the API server was %s for %s", how, seconds(back.Sub(gone)))
 
 	newcomer := s.signOn(ctx, c, "p", "newcomer", false)
-	newcomer.work(time.Second)
+	newcomer.work()
 	took := time.Since(back)
 	measured("the API server was %s: a login was granted %s after it was back", how, seconds(took))
 	Expect(took).To(BeNumerically("<", soonLeads))
@@ -99,7 +99,7 @@ func outage(ctx context.Context, how string, takeAway, giveBack func(*world, con
 	list := &licensing.UserSessionList{}
 	Expect(s.API.List(ctx, list, ctrlclient.InNamespace(s.ns))).To(Succeed())
 	for _, session := range list.Items {
-		if strings.HasPrefix(string(session.Spec.UserName), "refused") {
+		if strings.HasPrefix(session.Spec.UserName, "refused") {
 			Expect(session.Status.State).To(BeElementOf(licensing.SessionTerminated, licensing.SessionDenied), "%s, whose caller was told that it could not be signed on", session.Name)
 		}
 	}

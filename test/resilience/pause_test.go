@@ -59,7 +59,7 @@ func leaderPaused(ctx context.Context) {
 	s.grants(ctx, other, "q", "newcomer")
 	took := time.Since(wasPaused)
 	Expect(s.leader(ctx, paused)).To(Equal(other))
-	measured("the leader was paused (SIGSTOP): the other granted within %s", seconds(took))
+	measured("the leader was paused (SIGSTOP): the other led after %s and granted within %s", seconds(s.leadSince(ctx).Sub(wasPaused)), seconds(took))
 	Expect(took).To(BeNumerically("<", soonLeads))
 	sleepUntil(ctx, wasPaused.Add(28*time.Second)) // it counts as silent after 25 s
 

@@ -25,7 +25,7 @@ func rollingRestart(ctx context.Context) {
 	defer s.close(ctx)
 	c := s.dial(s.front.url())
 	began := time.Now()
-	users := s.signOnAll(ctx, c, "p", "user", clients)
+	s.signOnAll(ctx, c, "p", "user", clients)
 	measured("%d clients signed on in %s", clients, seconds(time.Since(began)))
 	sleepUntil(ctx, began.Add(20*time.Second))
 
@@ -43,7 +43,7 @@ func rollingRestart(ctx context.Context) {
 				defer GinkgoRecover()
 				u, err := s.trySignOn(ctx, c, "p", fmt.Sprintf("late-%d-%d", turn, n), client.SessionOptions{WithoutEvents: true})
 				Expect(err).NotTo(HaveOccurred())
-				u.work(time.Second)
+				u.work()
 				if n == 0 {
 					measured("%s stopped in order (SIGTERM): a login that was made at once was granted %s later", who, seconds(time.Since(stopped)))
 				}
@@ -57,7 +57,7 @@ func rollingRestart(ctx context.Context) {
 		sleepUntil(ctx, time.Now().Add(2*time.Second))
 	}
 	sleepUntil(ctx, time.Now().Add(15*time.Second))
-	users = s.users
+	users := s.users
 	healthy(ctx, users...)
 	measured("rolling restart: %d heartbeats failed and were healed by the client's retries", failures(users...))
 

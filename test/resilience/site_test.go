@@ -30,6 +30,8 @@ const (
 	// idle is the shortest idle timeout that there is, beat the shortest heartbeat interval.
 	idle = 60 * time.Second
 	beat = 5 * time.Second
+	// leaderLease is the Lease of the leader election.
+	leaderLease = "seatkeeper.licensing.seatkeeper.dev"
 )
 
 // seatPool is a pool of concurrent seats in which a session idles out as soon as the schema lets it.
@@ -129,13 +131,22 @@ func (s *site) replace(i int) *replica.Replica {
 	return r
 }
 
+// leadSince is when the one that leads now got the lead.
+func (s *site) leadSince(ctx context.Context) time.Time {
+	GinkgoHelper()
+	lease := &coordinationv1.Lease{}
+	Expect(s.API.Get(ctx, types.NamespacedName{Namespace: s.ns, Name: leaderLease}, lease)).To(Succeed())
+	Expect(lease.Spec.AcquireTime).NotTo(BeNil())
+	return lease.Spec.AcquireTime.Time
+}
+
 // leader waits until a replica leads, another than the one in this place (-1: any), and says which.
 func (s *site) leader(ctx context.Context, other int) int {
 	GinkgoHelper()
 	found := -1
 	Eventually(func(g Gomega) {
 		lease := &coordinationv1.Lease{}
-		g.Expect(s.API.Get(ctx, types.NamespacedName{Namespace: s.ns, Name: "seatkeeper.licensing.seatkeeper.dev"}, lease)).To(Succeed())
+		g.Expect(s.API.Get(ctx, types.NamespacedName{Namespace: s.ns, Name: leaderLease}, lease)).To(Succeed())
 		g.Expect(lease.Spec.HolderIdentity).NotTo(BeNil())
 		for i := range s.replicas {
 			if s.replica(i).Name() == *lease.Spec.HolderIdentity {
