@@ -19,7 +19,7 @@ import (
 // not looked at: those only put an end off.
 
 // justified checks the end of an Active session. It is judged by the pool as it was before.
-func (c *Checker) justified(p *pool, before, s *licensing.UserSession, when time.Time) {
+func (c *Checker) justified(p *pool, before, s *licensing.UserSession) {
 	objects := []string{sessionName(s), p.name()}
 	if s.Status.State != licensing.SessionTerminated {
 		c.find(HeldMeansHeld, objects, "the session was Active and became %s: it may only be Terminated", stateOf(s))

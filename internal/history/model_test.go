@@ -21,7 +21,7 @@ type model struct {
 	*story
 	seats  int
 	logins int
-	queue  []string // those who wait, the first first
+	queue  []string // those who wait, in the order of arrival
 	on     []string
 	gone   []string // those who ended, and have a record
 }

@@ -92,7 +92,8 @@ func (c *Checker) takeAccount(a *licensing.LicenseAccount, deleted bool, when ti
 	if c.blind {
 		return
 	}
-	if !deleted && facts.HoldsSeat(a) && (before == nil || !facts.HoldsSeat(before)) && !(p.unsure && !intended) {
+	newly := !deleted && facts.HoldsSeat(a) && (before == nil || !facts.HoldsSeat(before))
+	if newly && (intended || !p.unsure) {
 		objects := []string{name("LicenseAccount", a.Namespace, a.Name), p.name()}
 		if seat := p.outgrown(was); seat != "" {
 			c.find(NeverOversold, objects, "the account was given a named seat that the pool does not have: %d are taken now, %d before, and its spec has %d", p.taken(seat), was[seat], p.seats(seat))

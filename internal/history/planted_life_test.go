@@ -120,12 +120,11 @@ func crowd(s *story) *story {
 }
 
 // busy lets an allocator that is at work write for as long: what it writes changes nothing.
-func (s *story) busy(d time.Duration, used int32) *story {
+func (s *story) busy(d time.Duration, used int32) {
 	for range d / time.Second {
 		s.after(time.Second).show(used)
-		s.patchPool(func(p *licensing.LicensePool) { p.Status.ObservedGeneration = int64(s.revision) }) //nolint:gosec // a small number
+		s.patchPool(func(p *licensing.LicensePool) { p.Status.ObservedGeneration = int64(s.revision) })
 	}
-	return s
 }
 
 var lost = []trial{

@@ -14,13 +14,12 @@ import (
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
 
-// trial is a small history: told legally it must pass; with its fault it must be found to break exactly that invariant. The two differ in as little as can be.
+// trial is a small history: told legally it must pass; with its fault it must be found to break exactly one invariant. The two differ in as little as can be.
 type trial struct {
-	name      string
-	invariant int
-	tell      func(s *story, fault bool)
-	settle    bool
-	opts      history.Options
+	name   string
+	tell   func(s *story, fault bool)
+	settle bool
+	opts   history.Options
 }
 
 // either is the first in a legal story, the second in one with its fault.

@@ -4,6 +4,7 @@
 package history
 
 import (
+	"maps"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -232,9 +233,7 @@ func (c *Checker) takePool(o *licensing.LicensePool, deleted bool, when time.Tim
 	}
 	c.stamp(when, o.CreationTimestamp.Time)
 	if before != nil && (deleted || before.UID != o.UID) {
-		for uid, i := range p.intents {
-			p.orphans[uid] = i
-		}
+		maps.Copy(p.orphans, p.intents)
 		clear(p.intents)
 		p.object, p.goneSince = nil, c.clock
 		p.replaceSpec(nil, when)

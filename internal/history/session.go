@@ -29,7 +29,7 @@ func (c *Checker) takeSession(s *licensing.UserSession, deleted bool, when time.
 	by, intended := p.intend(s.UID, s.Status.PoolUID)
 	was := p.tally()
 	if !c.blind && from == licensing.SessionActive && to != licensing.SessionActive {
-		c.justified(p, before, s, when)
+		c.justified(p, before, s)
 	}
 	if !c.blind && from != to && to == licensing.SessionDenied {
 		c.deniedRightly(p, s)

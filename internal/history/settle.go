@@ -4,7 +4,9 @@
 package history
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -89,7 +91,8 @@ func (p *pool) firstAccounts() map[string]*licensing.LicenseAccount {
 
 // miscountAll is miscount with the accounts, which take longer to count.
 func (p *pool) miscountAll() string {
-	wrong := p.miscount()
+	var wrong strings.Builder
+	wrong.WriteString(p.miscount())
 	existing := map[licensing.AccountType]int{}
 	for _, a := range p.firstAccounts() {
 		existing[a.Spec.Type]++
@@ -101,12 +104,12 @@ func (p *pool) miscountAll() string {
 	}{{licensing.AccountNamed, p.object.Spec.Named, p.object.Status.Named}, {licensing.AccountConcurrent, p.object.Spec.Concurrent, p.object.Status.Concurrent}} {
 		switch {
 		case (m.seats == nil) != (m.counts == nil):
-			wrong += " the " + string(m.of) + " model is in the spec or in the status alone"
+			fmt.Fprintf(&wrong, " the %s model is in the spec or in the status alone", m.of)
 		case m.counts != nil && rowOf(m.counts).accounts != existing[m.of]:
-			wrong += " " + string(m.of) + " accounts: " + rowOf(m.counts).String()
+			fmt.Fprintf(&wrong, " %d %s accounts exist, and the status says: %s", existing[m.of], m.of, rowOf(m.counts))
 		}
 	}
-	return wrong
+	return wrong.String()
 }
 
 func sorted[T any](objects map[types.UID]T) []types.UID {

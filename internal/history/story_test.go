@@ -196,8 +196,8 @@ func (s *story) wait(name string) *story {
 }
 
 // deny denies a session for that reason.
-func (s *story) deny(name, reason string) *story {
-	return s.session(name, func(o *licensing.UserSession) {
+func (s *story) deny(name, reason string) {
+	s.session(name, func(o *licensing.UserSession) {
 		o.Status = MakeUserSession("").Denied(reason, s.now).Message("All seats are taken.").Obj().Status
 	})
 }

@@ -59,7 +59,8 @@ type Recorder struct {
 	// Ready, if there is one, is called once what there is at the beginning is written down: all changes from then on are recorded.
 	Ready func()
 
-	mu sync.Mutex
+	mu         sync.Mutex
+	complained map[string]time.Time
 }
 
 // errCompacted says that the API server has forgotten the revision that a watch was to go on from.
@@ -87,10 +88,28 @@ func (r *Recorder) Run(ctx context.Context) error {
 
 // endOf is the error that a recording ends with: none, if it was to end.
 func endOf(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return err
 	}
-	return err
+	return nil
+}
+
+// complainEvery is how often the same trouble is worth a line in the log.
+const complainEvery = 10 * time.Second
+
+// complain logs trouble that is met again and again until it is over.
+func (r *Recorder) complain(what, kind string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Clock.Now()
+	if last, ok := r.complained[what+kind]; ok && now.Sub(last) < complainEvery {
+		return
+	}
+	if r.complained == nil {
+		r.complained = map[string]time.Time{}
+	}
+	r.complained[what+kind] = now
+	r.Log.Info(what, "kind", kind, "why", err.Error())
 }
 
 func (r *Recorder) write(e history.Entry) error {
@@ -141,7 +160,7 @@ func (r *Recorder) follow(ctx context.Context, kind schema.GroupVersionResource,
 		case err != nil && (fatal(err) || errors.Is(err, errUnwritten)):
 			return last, fmt.Errorf("watching %s: %w", kind.Resource, err)
 		case err != nil:
-			r.Log.Info("A watch broke; going on from where it was", "kind", kind.Resource, "revision", last, "why", err.Error())
+			r.complain("A watch broke; it goes on from where it was", kind.Resource, err)
 		}
 		if err := r.wait(ctx); err != nil {
 			return last, err

@@ -28,7 +28,7 @@ func (r *Recorder) snapshot(ctx context.Context, first bool, after uint64, why s
 			if ctx.Err() != nil || fatal(err) {
 				return 0, err
 			}
-			r.Log.Info("Listing failed; trying again", "why", err.Error())
+			r.complain("Listing failed; trying again", "", err)
 			if err := r.wait(ctx); err != nil {
 				return 0, err
 			}
