@@ -19,7 +19,8 @@ import (
 // leaderPaused stops the leader where it is, for longer than its lead's Lease and until it counts as silent, while more users than there are seats come and go. When it wakes, it believes for
 // a moment that it still leads.
 func leaderPaused(ctx context.Context) {
-	const seats, staying, rivals = 10, 4, 10
+	// More stay than there are other seats: rivals that give up while their answers hang leave seats taken until they count as lost, and if those were most, the brake would hold them.
+	const seats, staying, rivals = 12, 7, 10
 	s := newSite(ctx, shared, false, seatPool("p", seats).LostAfter(lostAfter), seatPool("q", seats))
 	defer s.close(ctx)
 	paused := s.leader(ctx, -1)
@@ -31,6 +32,7 @@ func leaderPaused(ctx context.Context) {
 	var churn sync.WaitGroup
 	var mu sync.Mutex
 	granted := 0
+	refused := map[int]error{} // by rival, when it last was
 	for i := range rivals {
 		c := s.dial(s.front.url())
 		if i%2 == 0 {
@@ -39,11 +41,14 @@ func leaderPaused(ctx context.Context) {
 		churn.Go(func() {
 			defer GinkgoRecover()
 			for n := 0; churning.Err() == nil; n++ {
-				if s.comeAndGo(churning, c, fmt.Sprintf("rival-%d-%d", i, n)) {
-					mu.Lock()
+				err := s.comeAndGo(churning, c, fmt.Sprintf("rival-%d-%d", i, n))
+				mu.Lock()
+				if err == nil {
 					granted++
-					mu.Unlock()
+				} else {
+					refused[i] = err
 				}
+				mu.Unlock()
 			}
 		})
 	}
@@ -52,7 +57,17 @@ func leaderPaused(ctx context.Context) {
 		defer mu.Unlock()
 		return granted
 	}
-	Eventually(grants).WithContext(ctx).Should(BeNumerically(">", rivals))
+	why := func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		sessions, connections, _ := s.history.active(s.pool("p"))
+		text := fmt.Sprintf("%d sessions have %d seats:\n", len(sessions), connections)
+		for _, session := range sessions {
+			text += session.Spec.UserName + ": " + describe(session) + "\n"
+		}
+		return text + fmt.Sprintf("the rivals were refused for: %v", refused)
+	}
+	Eventually(grants).WithContext(ctx).Should(BeNumerically(">", rivals), why)
 
 	Expect(s.replica(paused).Pause()).To(Succeed())
 	wasPaused := time.Now()
@@ -71,7 +86,7 @@ func leaderPaused(ctx context.Context) {
 	Expect(a.OK).NotTo(BeNil(), "it serves its gateway: %s", a)
 	sleepUntil(ctx, time.Now().Add(12*time.Second))
 	Expect(s.leader(ctx, -1)).To(Equal(other), "who took over leads on")
-	Eventually(grants).WithContext(ctx).Should(BeNumerically(">", before))
+	Eventually(grants).WithContext(ctx).Should(BeNumerically(">", before), why)
 	healthy(ctx, users...)
 
 	// The other is killed, and who led before leads again, in the same process.
@@ -81,7 +96,7 @@ func leaderPaused(ctx context.Context) {
 	took = time.Since(killed)
 	Expect(s.leader(ctx, other)).To(Equal(paused))
 	before = grants()
-	Eventually(grants).WithContext(ctx).Should(BeNumerically(">", before))
+	Eventually(grants).WithContext(ctx).Should(BeNumerically(">", before), why)
 	measured("a woken replica led again and granted %s after the other was killed (SIGKILL)", seconds(took))
 	Expect(took).To(BeNumerically("<", soonLeads))
 	healthy(ctx, users...)
@@ -94,13 +109,13 @@ func leaderPaused(ctx context.Context) {
 	Expect(most).To(Equal(seats), "the seats must have been fought for")
 }
 
-// comeAndGo signs a user on, for a second, if a seat gets free. It says whether one did.
-func (s *site) comeAndGo(ctx context.Context, c *client.Client, name string) bool {
+// comeAndGo signs a user on, for a second, if a seat gets free; an error says why not.
+func (s *site) comeAndGo(ctx context.Context, c *client.Client, name string) error {
 	trying, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	session, err := c.SignOn(trying, s.ns, "p", client.Login{UserName: name}, client.SessionOptions{Wait: 5 * time.Second, WithoutEvents: true})
 	if err != nil {
-		return false
+		return err
 	}
 	s.history.keep(session.UID(), name, time.Time{})
 	select {
@@ -111,5 +126,5 @@ func (s *site) comeAndGo(ctx context.Context, c *client.Client, name string) boo
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	_ = session.SignOut(leaving) // if nobody hears it, the session is lost a little later
-	return true
+	return nil
 }

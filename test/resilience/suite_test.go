@@ -20,6 +20,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	ginkgotypes "github.com/onsi/ginkgo/v2/types"
 	. "github.com/onsi/gomega"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/seatkeeper/seatkeeper/test/controlplane"
 	"github.com/seatkeeper/seatkeeper/test/replica"
@@ -56,6 +57,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	SetDefaultEventuallyPollingInterval(100 * time.Millisecond)
 	EnforceDefaultTimeoutsWhenUsingContexts()
 
+	ctrllog.SetLogger(GinkgoLogr)
 	var err error
 	binaries, err = replica.Assets(ctx, root)
 	Expect(err).NotTo(HaveOccurred())
