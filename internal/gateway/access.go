@@ -102,8 +102,14 @@ func (g *Gateway) sessionOf(r *http.Request, token string) (sessiontoken.Session
 	if keys == nil {
 		return sessiontoken.Session{}, unavailable(time.Second, "This replica has not loaded the keys of session tokens yet.")
 	}
+	if !g.view.synced() { // what the session's pool wants, its address or its end at the client's exit, is not known yet
+		return sessiontoken.Session{}, unavailable(time.Second, "This replica has not read the pools and sessions yet.")
+	}
 	s, err := keys.Verify(token)
 	if err != nil {
+		if g.Tokens.Stale() { // it may be under a key that this replica could not read yet
+			return s, unavailable(time.Second, "This replica could not read the keys of session tokens lately; another may know the token.")
+		}
 		return s, unauthenticated()
 	}
 	if !g.sessionsOf.take(s.UID, g.Clock.Now()) {
@@ -141,7 +147,7 @@ func (g *Gateway) addressRefused(r *http.Request, s sessiontoken.Session) *probl
 
 // learn looks live at a session that the watch has not shown: it may be a moment old, or its record may be gone.
 func (g *Gateway) learn(ctx context.Context, s sessiontoken.Session) *problem {
-	if g.gone.has(s.UID) {
+	if g.gone.has(s) {
 		return sessionGone()
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupTime)
@@ -157,7 +163,7 @@ func (g *Gateway) learn(ctx context.Context, s sessiontoken.Session) *problem {
 	case err != nil:
 		return apiAway()
 	case record == nil:
-		g.gone.add(s.UID) // for good: no uid comes a second time
+		g.gone.add(s) // for good: no uid comes a second time. A uid alone may be a live session's, of which the name was stated wrongly
 		return sessionGone()
 	}
 	g.Recorder.Learn(record)
@@ -191,19 +197,19 @@ const maxRemembered = 10_000
 // remembered is a bounded set.
 type remembered struct {
 	mu   sync.Mutex
-	keys map[string]struct{}
+	keys map[sessiontoken.Session]struct{}
 }
 
-func newRemembered() *remembered { return &remembered{keys: map[string]struct{}{}} }
+func newRemembered() *remembered { return &remembered{keys: map[sessiontoken.Session]struct{}{}} }
 
-func (m *remembered) has(key string) bool {
+func (m *remembered) has(key sessiontoken.Session) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	_, ok := m.keys[key]
 	return ok
 }
 
-func (m *remembered) add(key string) {
+func (m *remembered) add(key sessiontoken.Session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.keys) == maxRemembered {

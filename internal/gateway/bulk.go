@@ -80,7 +80,7 @@ func (g *Gateway) bulkEntry(ctx context.Context, namespace string, raw []byte, l
 func (g *Gateway) bulkBeat(ctx context.Context, s sessiontoken.Session, report *activity.Report, lookups *int, answer *gatewayapi.BulkAnswer) *problem {
 	known, ok := g.Recorder.Session(types.UID(s.UID))
 	if !ok {
-		if g.gone.has(s.UID) {
+		if g.gone.has(s) {
 			return sessionNotFound()
 		}
 		if *lookups == 0 {
@@ -91,6 +91,7 @@ func (g *Gateway) bulkBeat(ctx context.Context, s sessiontoken.Session, report *
 			if p.Reason == gatewayapi.ReasonSessionGone {
 				return sessionNotFound()
 			}
+			*lookups = 0 // the API server does not answer: those that are known here are not to wait for it again and again
 			return p
 		}
 		known, _ = g.Recorder.Session(types.UID(s.UID))

@@ -91,6 +91,13 @@ func (g *Gateway) enter(caller string) *problem {
 // answer tells the caller of its session. If the answer cannot be sent, a session that nobody can ask for again is ended.
 func (g *Gateway) answer(c *call, l *login, s *licensing.UserSession) {
 	keys := g.Tokens.Keyring()
+	if keys == nil { // they were all revoked while it waited
+		if l.idempotencyKey == "" {
+			g.withdrawLater(l)
+		}
+		c.refuse(unavailable(time.Second, "This replica has no key for session tokens at the moment."))
+		return
+	}
 	rules := facts.Rules(g.view.pool(poolOf(s))).Lifetimes
 	if !l.created {
 		// Whoever comes back shows that the client lives, as a heartbeat would.

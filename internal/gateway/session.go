@@ -186,9 +186,7 @@ func (g *Gateway) end(ctx context.Context, s sessiontoken.Session, message strin
 		switch {
 		case err == nil, apierrors.IsNotFound(err):
 			return nil
-		case apierrors.IsInvalid(err):
-			return nil // somebody asked for its end in other words in the meantime, or its name is another session's by now
-		case apierrors.IsConflict(err): // others wrote it at the same time, or its name is another session's by now
+		case apierrors.IsInvalid(err), apierrors.IsConflict(err): // somebody asked for its end in other words, a policy refuses it, others wrote it at the same time, or its name is another session's by now
 			if record, err := g.lookUp(ctx, s); err == nil && (record == nil || record.Spec.Termination != nil || over(record)) {
 				return nil
 			}

@@ -50,7 +50,7 @@ func (s *Session) keepAlive(ctx context.Context, first time.Duration) {
 			return
 		}
 		var refusal *refusal
-		if errors.As(err, &refusal) && refusal.status == http.StatusUnauthorized {
+		if errors.As(err, &refusal) && refusal.status == http.StatusUnauthorized && refusal.problem != nil {
 			if refusals++; refusals == tokenRefusals {
 				s.finish(End{Reason: gatewayapi.ReasonUnauthenticated, Message: "The gateway no longer takes the session's token."})
 				return
@@ -155,7 +155,7 @@ func (s *Session) failed(r report, err error) {
 	s.mu.Lock()
 	s.failing = true
 	var refusal *refusal
-	if errors.As(err, &refusal) && refusal.status >= 400 && refusal.status < 500 && (r.body.Applications != nil || r.body.SessionAttributes != nil) &&
+	if errors.As(err, &refusal) && refusal.problem != nil && refusal.status >= 400 && refusal.status < 500 && (r.body.Applications != nil || r.body.SessionAttributes != nil) &&
 		refusal.status != http.StatusUnauthorized && refusal.status != http.StatusForbidden && refusal.status != http.StatusTooManyRequests {
 		// What the gateway does not take must not keep it from hearing that the client lives.
 		if s.changed.version == r.version {

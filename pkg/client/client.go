@@ -96,6 +96,8 @@ func newHTTPClient(o Options) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = config
 	transport.MaxIdleConnsPerHost = 16
+	// A connection whose other end vanished without a word is noticed: otherwise every call would go into it, for a quarter of an hour, and the session be taken for lost.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}
 	return &http.Client{
 		Transport: transport,
 		// The gateway never redirects; whatever does is not the gateway, and gets no token.

@@ -20,6 +20,8 @@ import (
 const (
 	// silence is how long a stream may say nothing: three of the gateway's comments.
 	silence = 45 * time.Second
+	// steady is how long a stream must have lived for the next to be opened at once: one that only ever breaks is opened more and more seldom.
+	steady = 20 * time.Second
 	// maxLine bounds a line of the stream, in bytes.
 	maxLine = 1 << 20
 )
@@ -31,7 +33,8 @@ var errSilent = errors.New("the stream of events fell silent")
 func (s *Session) follow(ctx context.Context) {
 	failures := pace{longest: time.Minute}
 	for {
-		opened, err := s.listen(ctx)
+		began := now()
+		_, err := s.listen(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -39,7 +42,7 @@ func (s *Session) follow(ctx context.Context) {
 			s.finish(end)
 			return
 		}
-		if opened {
+		if now().Sub(began) >= steady {
 			failures.reset()
 		}
 		if !sleep(ctx, failures.after(err)) {
