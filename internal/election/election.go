@@ -70,7 +70,11 @@ func (e *Election) term(ctx context.Context) error {
 	var started atomic.Bool
 	ended := make(chan error, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: lock, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, ReleaseOnCancel: true, Name: e.Name,
+		Lock: &ownLock{Interface: lock, lost: func() {
+			if started.Load() {
+				stop()
+			}
+		}}, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, ReleaseOnCancel: true, Name: e.Name,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(held context.Context) {
 				started.Store(true)
@@ -107,4 +111,21 @@ func (e *Election) leadWhile(ctx, held context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// ownLock is the election's Lease. A leader that slept, and finds it held by another or given up when it wakes, has lost the lead: the library would let it lead on for another renewDeadline, or take
+// the lead back as if nothing had been.
+type ownLock struct {
+	resourcelock.Interface
+
+	lost func()
+}
+
+// Get reads the Lease.
+func (l *ownLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil && record.HolderIdentity != l.Identity() {
+		l.lost()
+	}
+	return record, raw, err
 }

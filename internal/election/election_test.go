@@ -1,0 +1,78 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package election
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// lease is a Lease that somebody holds.
+type lease struct {
+	resourcelock.Interface
+
+	holder string
+	err    error
+}
+
+func (l *lease) Identity() string { return "me" }
+
+func (l *lease) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	return &resourcelock.LeaderElectionRecord{HolderIdentity: l.holder}, nil, l.err
+}
+
+func TestALeaseThatAnotherHoldsOrNobodyIsLost(t *testing.T) {
+	for _, c := range []struct {
+		lease lease
+		lost  bool
+	}{
+		{lease{holder: "me"}, false},
+		{lease{holder: "other"}, true},
+		{lease{holder: ""}, true},
+		{lease{err: errors.New("away")}, false},
+	} {
+		lost := false
+		own := &ownLock{Interface: &c.lease, lost: func() { lost = true }}
+		if _, _, err := own.Get(t.Context()); !errors.Is(err, c.lease.err) || lost != c.lost {
+			t.Errorf("held by %q: lost %v, %v", c.lease.holder, lost, err)
+		}
+	}
+}
+
+func TestLeadingEndsWithTheLeaseAndWithTheProcess(t *testing.T) {
+	e := &Election{Log: logr.Discard(), Lead: func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	held, lose := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, lose)
+	if err := e.leadWhile(t.Context(), held); err != nil {
+		t.Error("a lead that was lost is no error:", err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, stop)
+	if err := e.leadWhile(ctx, t.Context()); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// Without an election a replica leads, and tries again when it could not.
+func TestWithoutAnElectionAReplicaLeads(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	leads := 0
+	e := &Election{Log: logr.Discard(), Lead: func(context.Context) error {
+		if leads++; leads == 2 {
+			stop()
+		}
+		return errors.New("no")
+	}}
+	if err := e.Start(ctx); err != nil || leads != 2 {
+		t.Errorf("led %d times: %v", leads, err)
+	}
+}
