@@ -36,6 +36,7 @@ func TestAWrongNameDoesNotEndASession(t *testing.T) {
 
 // keysOf is a keeper of its own, whose calls can be made to fail.
 func keysOf(t *testing.T, w *world, name string, clk *clocktesting.FakePassiveClock, readFails, writeFails *atomic.Bool) *sessiontoken.Keeper {
+	t.Helper()
 	through := interceptor.NewClient(w.client, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 			if readFails.Load() {

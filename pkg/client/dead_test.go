@@ -49,7 +49,7 @@ func TestAConnectionThatIsDead(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	front, err := net.Listen("tcp", "127.0.0.1:0")
+	front, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestAConnectionThatIsDead(t *testing.T) {
 			if err != nil {
 				return
 			}
-			out, err := net.Dial("tcp", server.Listener.Addr().String())
+			out, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 			if err != nil {
 				return
 			}
