@@ -99,6 +99,7 @@ status:
   logonTime: "2026-01-01T00:00:00Z"
   lastActivityTime: "2026-01-01T00:05:00Z"
   lastHeartbeatTime: "2026-01-01T00:06:00Z"
+  heardBy: replica-1
   unsavedWork: true
   timeoutTime: "2026-01-01T00:35:00Z"
   durationSeconds: 300

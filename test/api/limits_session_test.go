@@ -71,6 +71,7 @@ var sessionLimits = slices.Concat([]limit{
 	moment("status.terminatedTime"),
 	text("status.arrivalRevision", 0, 64),
 	text("status.poolUID", 0, 64),
+	text("status.heardBy", 0, 253),
 	list("status.applications", 0, 64, func(i int) any { return fmt.Sprintf("application-%d", i) }),
 	text("status.applications[]", 0, 128),
 	limit{field: "status.sessionAttributes", covers: []string{"maxProperties"}}.

@@ -49,7 +49,7 @@ var _ = Describe("The document's examples", func() {
 							Expect(err).NotTo(HaveOccurred())
 							text = string(raw)
 						}
-						text = strings.NewReplacer("sk1.b3BhcXVlLWV4YW1wbGU.bm90LWEtcmVhbC10b2tlbg", signed.OK.Token,
+						text = strings.NewReplacer("skt1.b3BhcXVlLWV4YW1wbGU.bm90LWEtcmVhbC10b2tlbg", signed.OK.Token,
 							"service-desk-x7k2m", signed.OK.Name, "0f5d6a3e-88e5-4c3a-9a6d-0f6a9f0f2c11", signed.OK.UID).Replace(text)
 						header := http.Header{"Content-Type": {contentType}}
 						if operation.OperationID == "ExitSession" {

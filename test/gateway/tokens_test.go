@@ -76,7 +76,7 @@ var _ = Describe("A session's token", func() {
 			"another namespace's data":     swapped(c),
 			"a zeroed signature":           strings.Join(a[:last], ".") + "." + strings.Repeat("A", len(a[last])),
 			"in capitals":                  strings.ToUpper(ann.Token),
-			"as long as a header may be":   strings.Repeat("sk1.", 2000),
+			"as long as a header may be":   strings.Repeat("skt1.", 2000),
 			"a service account's":          p.token,
 			"with a space in it":           ann.Token[:8] + " " + ann.Token[8:],
 			"with the last letter changed": ann.Token[:len(ann.Token)-2] + string(ann.Token[len(ann.Token)-2]^1) + ann.Token[len(ann.Token)-1:],
