@@ -63,7 +63,7 @@ func summarize(out io.Writer, p picture, ran time.Duration) {
 	c := p.counts
 	fmt.Fprintf(out, "\nIn %s: %d seats granted, %d logins shared one, %d waited, %d were denied.\n",
 		ran.Round(time.Second), c.granted, c.shared, c.waited, c.denied)
-	fmt.Fprintf(out, "%d sessions ended, of %d of them the client was told. Concurrent seats taken: %d of %d at the most, %d now.\n",
+	fmt.Fprintf(out, "%d sessions ended, %d of them otherwise than by signing out: their clients were told. Concurrent seats taken: %d of %d at the most, %d now.\n",
 		c.left, c.told, p.mostConnections, p.seats, p.connections)
 	fmt.Fprintf(out, "The gateway answered %d calls, %d of them heartbeats; %d failed and were made again.\n", p.calls.all, p.calls.heartbeats, p.calls.failed)
 }
