@@ -6,8 +6,6 @@
 package activity
 
 import (
-	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -37,24 +35,6 @@ type Recorder struct {
 	pools    map[types.NamespacedName]*pool
 }
 
-// pool is the rules of one, as they are now; none while it is unknown.
-type pool struct {
-	rules atomic.Pointer[seating.Rules]
-	// changed is when this replica saw them change, in nanoseconds since 1970.
-	changed atomic.Int64
-	of      string // the pool's uid and generation; guarded by Recorder.mu
-}
-
-func (p *pool) now() *seating.Rules {
-	if rules := p.rules.Load(); rules != nil {
-		return rules
-	}
-	return &unknown
-}
-
-// unknown are the rules of a pool that is not there.
-var unknown = facts.Rules(nil)
-
 // entry is one session. Its record is shared with the watch's cache and never changed.
 type entry struct {
 	mu     sync.Mutex
@@ -76,31 +56,6 @@ type entry struct {
 	end  *End
 	gone time.Time
 	subs []chan struct{}
-}
-
-// told is what a client told. Zero values: nothing.
-type told struct {
-	// heard and activity are when the client was last heard, and when its user last did something; the latter in whole seconds, rounded up.
-	heard, activity time.Time
-	// What differs from the record; nil: nothing does.
-	unsaved      *bool
-	applications *[]string
-	attributes   *map[string]licensing.AttributeValue
-	// unsavedAt is when unsaved work was last told of; changed is since when any of the three waits to be written.
-	unsavedAt, changed time.Time
-}
-
-// Report is what one heartbeat says.
-type Report struct {
-	// Active: the user did something since the heartbeat before.
-	Active bool
-	// IdleFor, if HasIdleFor, is how long ago the user last did something, by the client's own elapsed time: it is exact, and whichever replica hears it next knows as much as the one before.
-	IdleFor    time.Duration
-	HasIdleFor bool
-	// UnsavedWork, Applications and SessionAttributes are as before where they are nil.
-	UnsavedWork       *bool
-	Applications      *[]string
-	SessionAttributes *map[string]licensing.AttributeValue
 }
 
 // Outcome is what a heartbeat is answered.
@@ -149,101 +104,6 @@ func (r *Recorder) Beat(uid types.UID, report *Report) Outcome {
 	s := e.known()
 	o := rules.Outlook(s, now)
 	return Outcome{Known: true, State: e.record.Status.State, Timeout: o.Timeout, Prompt: o.Prompt, KeepAlive: o.KeepAlive, Heartbeat: rules.Lifetimes.Heartbeat}
-}
-
-// hear keeps what a heartbeat says.
-func (e *entry) hear(report *Report, now time.Time) {
-	e.heard = now
-	if report.Active || report.HasIdleFor {
-		at := now
-		if report.HasIdleFor {
-			at = now.Add(-report.IdleFor)
-		}
-		if at = wholeSecond(at); at.After(e.activity) {
-			e.activity = at
-		}
-	}
-	if report.UnsavedWork != nil {
-		e.unsaved, e.unsavedAt = report.UnsavedWork, now
-	}
-	if report.Applications != nil {
-		e.applications = report.Applications
-	}
-	if report.SessionAttributes != nil {
-		e.attributes = report.SessionAttributes
-	}
-	if report.UnsavedWork != nil || report.Applications != nil || report.SessionAttributes != nil {
-		e.compare(now)
-	}
-}
-
-// compare forgets what was told and is on record, and notes since when something is not.
-func (e *entry) compare(now time.Time) {
-	status := &e.record.Status
-	if e.unsaved != nil && *e.unsaved == status.UnsavedWork {
-		e.unsaved = nil
-	}
-	applications, attributes := e.record.Spec.Applications, e.record.Spec.SessionAttributes
-	if status.Applications != nil {
-		applications = status.Applications
-	}
-	if status.SessionAttributes != nil {
-		attributes = status.SessionAttributes
-	}
-	if e.applications != nil && slices.Equal(*e.applications, applications) {
-		e.applications = nil
-	}
-	if e.attributes != nil && maps.Equal(*e.attributes, attributes) {
-		e.attributes = nil
-	}
-	switch differs := e.unsaved != nil || e.applications != nil || e.attributes != nil; {
-	case !differs:
-		e.changed = time.Time{}
-	case e.changed.IsZero():
-		e.changed = now
-	}
-}
-
-// known is the session as this replica knows it: its record, and what its client told since.
-func (e *entry) known() seating.Session {
-	s := e.facts
-	if e.activity.After(s.Life.LastActivity) {
-		s.Life.LastActivity = e.activity
-	}
-	if e.heard.After(s.Life.LastHeartbeat) {
-		s.Life.LastHeartbeat = e.heard
-	}
-	if e.unsaved != nil {
-		s.Life.UnsavedWork = *e.unsaved
-	}
-	return s
-}
-
-func (e *entry) openApplications() []string {
-	switch {
-	case e.applications != nil:
-		return *e.applications
-	case e.record.Status.Applications != nil:
-		return e.record.Status.Applications
-	default:
-		return e.record.Spec.Applications
-	}
-}
-
-func (e *entry) sessionAttributes() map[string]licensing.AttributeValue {
-	switch {
-	case e.attributes != nil:
-		return *e.attributes
-	case e.record.Status.SessionAttributes != nil:
-		return e.record.Status.SessionAttributes
-	default:
-		return e.record.Spec.SessionAttributes
-	}
-}
-
-// wholeSecond rounds up to a second, which is what records keep: nobody's idle period is cut short.
-func wholeSecond(t time.Time) time.Time {
-	return t.Add(time.Second - time.Nanosecond).Truncate(time.Second)
 }
 
 func (r *Recorder) entry(uid types.UID) *entry {
@@ -395,75 +255,8 @@ func (e *entry) tell() {
 	}
 }
 
-// SetPool takes in a pool's rules; nil: there is no such pool.
-func (r *Recorder) SetPool(key types.NamespacedName, now *licensing.LicensePool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p := r.pool(key)
-	of := ""
-	if now != nil {
-		of = fmt.Sprintf("%s %d", now.UID, now.Generation)
-	}
-	if now != nil {
-		defer newest(&r.seenPools, now.ResourceVersion)
-	}
-	if p.rules.Load() != nil && p.of == of {
-		return
-	}
-	rules := facts.Rules(now)
-	p.of = of
-	p.rules.Store(&rules)
-	p.changed.Store(r.clock.Now().UnixNano())
-}
-
-// pool is the one of that name, known or not; r.mu is held.
-func (r *Recorder) pool(key types.NamespacedName) *pool {
-	p := r.pools[key]
-	if p == nil {
-		p = &pool{}
-		r.pools[key] = p
-	}
-	return p
-}
-
-// newest raises what has been seen to a revision.
-func newest(seen *atomic.Uint64, resourceVersion string) {
-	revision := facts.Revision(resourceVersion)
-	for {
-		before := seen.Load()
-		if revision <= before || seen.CompareAndSwap(before, revision) {
-			return
-		}
-	}
-}
-
-// seen are the revisions up to which the watches' news of pools and sessions has been taken in; 0: not yet all that there were.
-func (r *Recorder) seen() (pools, sessions uint64) {
-	if !r.synced.Load() {
-		return 0, 0
-	}
-	return r.seenPools.Load(), r.seenSessions.Load()
-}
-
 // notNewer says whether a record is no newer than a revision.
 func notNewer(s *licensing.UserSession, revision string) bool {
 	order, err := resourceversion.CompareResourceVersion(s.ResourceVersion, revision)
 	return err == nil && order <= 0
-}
-
-// Oldest is when the oldest session that is live was signed on; false: there is none, or the watch has not shown all yet.
-func (r *Recorder) Oldest() (time.Time, bool) {
-	var oldest time.Time
-	if !r.synced.Load() {
-		return oldest, false
-	}
-	r.each(func(_ types.UID, e *entry, _ *seating.Rules) {
-		if e.end != nil {
-			return
-		}
-		if at := e.record.CreationTimestamp.Time; oldest.IsZero() || at.Before(oldest) {
-			oldest = at
-		}
-	})
-	return oldest, !oldest.IsZero()
 }
