@@ -22,9 +22,6 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/sessiontoken"
 )
 
-// keysSecret is the Secret that has the keys of session tokens.
-const keysSecret = "seatkeeper-session-keys"
-
 // gatewayOptions are the command line's for the gateway.
 type gatewayOptions struct {
 	address   string
@@ -76,7 +73,7 @@ func (p *process) addGateway(ctx context.Context) error {
 		return fmt.Errorf("preparing the client: %w", err)
 	}
 	keys := &sessiontoken.Keeper{
-		Client: p.direct, Reader: p.direct, Namespace: p.namespace, Name: keysSecret, RotateEvery: o.rotate,
+		Client: p.direct, Reader: p.direct, Namespace: p.namespace, Name: sessiontoken.SecretName, RotateEvery: o.rotate,
 		OldestSession: p.recorder.Oldest, Clock: clock.RealClock{}, Log: log.WithName("keys"),
 	}
 	server := &gateway.Server{

@@ -159,7 +159,7 @@ func (p *process) cacheOptions() cache.Options {
 	}
 	if p.namespaces != "" {
 		options.DefaultNamespaces = map[string]cache.Config{}
-		for name := range strings.SplitSeq(p.namespaces, ",") {
+		for _, name := range splitList(p.namespaces) { // as the gateway reads them
 			options.DefaultNamespaces[name] = cache.Config{}
 		}
 	}
