@@ -48,8 +48,12 @@ func (g *Gateway) caller(r *http.Request, namespace, pool string) (callers.Calle
 		return callers.Caller{}, unauthenticated()
 	}
 	now := g.Clock.Now()
+	from := neighbourhood(g.Proxies.Of(r))
+	if !g.addresses.take(from, now) {
+		return callers.Caller{}, tooMany()
+	}
 	// Whose token it is costs the API server a review, so that who tries many is stopped before.
-	if !g.addresses.take(g.Proxies.Of(r).String(), now) {
+	if !g.Callers.Knows(token) && !g.reviews.take(from, now) {
 		return callers.Caller{}, tooMany()
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), reviewTime)
@@ -74,6 +78,16 @@ func (g *Gateway) caller(r *http.Request, namespace, pool string) (callers.Calle
 		return callers.Caller{}, refused(gatewayapi.ReasonPoolNotFound, "Seatkeeper does not serve namespace %s.", namespace)
 	}
 	return caller, nil
+}
+
+// neighbourhood is whose calls are counted together: an IPv4 address's, or those of an IPv6 network of 64 bits, all of whose addresses one sender may have.
+func neighbourhood(addr netip.Addr) string {
+	if addr.Is6() {
+		if network, err := addr.Prefix(64); err == nil {
+			return network.String()
+		}
+	}
+	return addr.String()
 }
 
 func accessProblem(err error, namespace string) *problem {

@@ -215,7 +215,7 @@ func notFound(mux *http.ServeMux) http.HandlerFunc {
 // GetDocument answers with the OpenAPI document.
 func (g calls) GetDocument(w http.ResponseWriter, r *http.Request) {
 	c := callOf(w, opDocument)
-	if !g.addresses.take(g.Proxies.Of(r).String(), g.Clock.Now()) {
+	if !g.addresses.take(neighbourhood(g.Proxies.Of(r)), g.Clock.Now()) {
 		c.refuse(tooMany())
 		return
 	}

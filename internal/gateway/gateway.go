@@ -49,6 +49,7 @@ type Gateway struct {
 	once       sync.Once
 	view       *view
 	addresses  *buckets
+	reviews    *buckets
 	callersOf  *buckets
 	sessionsOf *buckets
 	waiting    *places
@@ -69,6 +70,7 @@ func (g *Gateway) prepare() {
 		g.Limits = g.Limits.withDefaults()
 		g.view = newView()
 		g.addresses = newBuckets(g.Limits.AddressRate)
+		g.reviews = newBuckets(g.Limits.ReviewRate)
 		g.callersOf = newBuckets(g.Limits.CallerRate)
 		g.sessionsOf = newBuckets(g.Limits.SessionRate)
 		g.waiting = newPlaces(g.Limits.Waiting, max(1, g.Limits.Waiting*9/10))

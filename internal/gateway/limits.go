@@ -35,6 +35,8 @@ type Limits struct {
 	// AddressRate is how many calls a second with a service-account token may come from one address, twice that in a burst, before it is looked at whose
 	// token it is; default twice CallerRate. Several application servers may come from one address.
 	AddressRate float64
+	// ReviewRate is how many tokens a second may come from one address that the API server has to be asked about, twice that in a burst; default 100. A token's answer is known for 10 s.
+	ReviewRate float64
 	// SessionRate is how many calls a second may be made with one session token, twice that in a burst; default 10.
 	SessionRate float64
 	// Waiting is how many logins may wait for their decision at a time; default 1000. One caller may have at most nine tenths of those places.
@@ -50,6 +52,7 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	orDefault(&l.CallerRate, 500)
 	orDefault(&l.AddressRate, 2*l.CallerRate)
+	orDefault(&l.ReviewRate, 100)
 	orDefault(&l.SessionRate, 10)
 	orDefault(&l.Waiting, 1000)
 	orDefault(&l.Streams, 10_000)

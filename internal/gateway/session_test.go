@@ -247,6 +247,12 @@ func TestRates(t *testing.T) {
 		w.do("GET", "/v1/namespaces/itsm/pools/desk", "nobody", "").problem("Unauthenticated")
 	}
 	w.do("GET", "/v1/namespaces/itsm/pools/desk", "nobody", "").problem("TooManyRequests")
+	w.gateway.addresses, w.gateway.reviews, w.gateway.callersOf = newBuckets(1e6), newBuckets(1), newBuckets(1e6)
+	for _, guess := range []string{"first", "second"} {
+		w.do("GET", "/v1/namespaces/itsm/pools/desk", guess, "").problem("Unauthenticated")
+	}
+	w.do("GET", "/v1/namespaces/itsm/pools/desk", "third", "").problem("TooManyRequests")
+	w.do("GET", "/v1/namespaces/itsm/pools/desk", portalToken, "").wants(http.StatusOK) // known by now: its calls cost no review
 	b := newBuckets(1)
 	for i := range 2 * maxBuckets {
 		b.take(strings.Repeat("x", i%7)+string(rune(i)), nine)

@@ -106,7 +106,7 @@ func newWorld(tb testing.TB) *world {
 	w.gateway = &Gateway{
 		Client: through, Live: through, Recorder: activity.New("one", w.clock, func(string) (time.Time, bool) { return time.Time{}, true }), Tokens: keeper,
 		Callers: callers.New(tokenReviews{}, accessReviews{}, "seatkeeper"), Replica: "one", Clock: w.clock, Log: log,
-		Limits: Limits{SessionRate: 1e6, CallerRate: 1e6, AddressRate: 1e6, Decision: 20 * time.Second},
+		Limits: Limits{SessionRate: 1e6, CallerRate: 1e6, AddressRate: 1e6, ReviewRate: 1e6, Decision: 20 * time.Second},
 	}
 	w.handler = w.gateway.Handler()
 	w.gateway.view.inSync.Store(true)
