@@ -7,17 +7,18 @@ package election
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
+	leasesclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/utils/clock"
 )
 
 const (
-	// leaseDuration is how long others wait for a leader that no longer renews; renewDeadline is how long a leader tries to renew before it stops to lead; retryPeriod is how often either tries.
+	// leaseDuration is how long others wait for a leader that no longer renews; renewDeadline is how long a leader tries to renew before it stops to lead; retryPeriod is how often it renews.
 	leaseDuration = 15 * time.Second
 	renewDeadline = 10 * time.Second
 	retryPeriod   = 2 * time.Second
@@ -64,20 +65,24 @@ func (e *Election) term(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("preparing the election: %w", err)
 	}
-	// A replica that is told to stop gives the Lease back after leading has stopped, not before: so it does not end with ctx.
-	electing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	client, err := leasesclient.NewForConfig(e.Config)
+	if err != nil {
+		return fmt.Errorf("preparing the election: %w", err)
+	}
+	waiting := &standby{leases: client.Leases(e.Namespace), name: e.Name, identity: e.Identity, clock: clock.RealClock{}}
+	free, err := waiting.free(ctx)
+	if err != nil {
+		return err
+	}
+	// A replica that is told to stop gives the Lease back at once, and not when the last of its work is done: another grants meanwhile, which is safe since grants are fenced.
+	electing, stop := context.WithCancel(ctx)
 	defer stop()
-	var started atomic.Bool
+	own := &ownLock{Interface: lock, free: free, lost: stop}
 	ended := make(chan error, 1)
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &ownLock{Interface: lock, lost: func() {
-			if started.Load() {
-				stop()
-			}
-		}}, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, ReleaseOnCancel: true, Name: e.Name,
+		Lock: own, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, ReleaseOnCancel: true, Name: e.Name,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: func(held context.Context) {
-				started.Store(true)
 				ended <- e.leadWhile(ctx, held)
 				stop()
 			},
@@ -87,14 +92,9 @@ func (e *Election) term(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("preparing the election: %w", err)
 	}
-	defer context.AfterFunc(ctx, func() {
-		if !started.Load() {
-			stop() // told to stop before it ever led
-		}
-	})()
 	elector.Run(electing)
-	if !started.Load() {
-		return nil
+	if !own.taken {
+		return nil // another was quicker, or this replica was told to stop
 	}
 	return <-ended
 }
@@ -113,19 +113,45 @@ func (e *Election) leadWhile(ctx, held context.Context) error {
 	return err
 }
 
-// ownLock is the election's Lease. A leader that slept, and finds it held by another or given up when it wakes, has lost the lead: the library would let it lead on for another renewDeadline, or take
-// the lead back as if nothing had been.
+// ownLock is the election's Lease.
+//
+// A leader that slept, and finds it held by another or given up when it wakes, has lost the lead: the library would let it lead on for another renewDeadline, or take the lead back as if nothing had
+// been. And a record whose time is over by what the standby saw is shown as nobody's: the library would watch it for another leaseDuration of its own.
 type ownLock struct {
 	resourcelock.Interface
 
+	// free is the record that the lead can be taken from, lost says that it cannot be taken, or kept.
+	free resourcelock.LeaderElectionRecord
 	lost func()
+	// taken says that this replica has got the lead.
+	taken bool
 }
 
 // Get reads the Lease.
 func (l *ownLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
-	if err == nil && record.HolderIdentity != l.Identity() {
+	switch {
+	case err != nil || record.HolderIdentity == l.Identity():
+	case !l.taken && same(*record, l.free):
+		nobodys := *record
+		nobodys.HolderIdentity = ""
+		return &nobodys, raw, nil
+	default:
 		l.lost()
 	}
 	return record, raw, err
+}
+
+// Create makes the Lease, with this replica as the leader.
+func (l *ownLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	err := l.Interface.Create(ctx, record)
+	l.taken = l.taken || err == nil
+	return err
+}
+
+// Update takes the lead, renews it or gives it up. It fails if anybody wrote the Lease since it was read.
+func (l *ownLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	err := l.Interface.Update(ctx, record)
+	l.taken = l.taken || err == nil
+	return err
 }

@@ -30,18 +30,31 @@ func (l *lease) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byte
 func TestALeaseThatAnotherHoldsOrNobodyIsLost(t *testing.T) {
 	for _, c := range []struct {
 		lease lease
+		taken bool
 		lost  bool
 	}{
-		{lease{holder: "me"}, false},
-		{lease{holder: "other"}, true},
-		{lease{holder: ""}, true},
-		{lease{err: errors.New("away")}, false},
+		{lease{holder: "me"}, true, false},
+		{lease{holder: "other"}, true, true},
+		{lease{holder: "other"}, false, true},
+		{lease{holder: "dead"}, false, false},
+		{lease{holder: "dead"}, true, true},
+		{lease{holder: ""}, true, true},
+		{lease{err: errors.New("away")}, true, false},
 	} {
 		lost := false
-		own := &ownLock{Interface: &c.lease, lost: func() { lost = true }}
+		own := &ownLock{Interface: &c.lease, free: resourcelock.LeaderElectionRecord{HolderIdentity: "dead"}, taken: c.taken, lost: func() { lost = true }}
 		if _, _, err := own.Get(t.Context()); !errors.Is(err, c.lease.err) || lost != c.lost {
-			t.Errorf("held by %q: lost %v, %v", c.lease.holder, lost, err)
+			t.Errorf("held by %q, taken before %v: lost %v, %v", c.lease.holder, c.taken, lost, err)
 		}
+	}
+}
+
+// The library would watch a dead leader's lease for another fifteen seconds.
+func TestADeadLeadersLeaseIsShownAsNobodys(t *testing.T) {
+	dead := resourcelock.LeaderElectionRecord{HolderIdentity: "dead"}
+	own := &ownLock{Interface: &lease{holder: "dead"}, free: dead, lost: func() {}}
+	if record, _, err := own.Get(t.Context()); err != nil || record.HolderIdentity != "" {
+		t.Errorf("held by %q, %v", record.HolderIdentity, err)
 	}
 }
 
