@@ -104,7 +104,7 @@ func (b *book) loseTerm(now time.Time) {
 func (b *book) recount(now time.Time) {
 	sessions, accounts := b.sessions, b.accounts
 	b.clear()
-	for _, s := range sessions {
+	for _, s := range inOrder(sessions) {
 		b.takeSession(s, now)
 	}
 	for _, a := range accounts {
@@ -265,7 +265,7 @@ func (b *book) noteDue() {
 
 // deliver takes in what the watches saw.
 func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
-	for _, l := range letters {
+	for _, l := range inOrder(letters) {
 		if l.gone {
 			if last, ok := l.object.(*licensing.UserSession); ok && b.sessions[last.UID] != nil {
 				b.sessions[last.UID] = last // it may have ended otherwise before it was deleted

@@ -109,7 +109,7 @@ func (r *LicensePoolReconciler) readAccounts(ctx context.Context, b *book, names
 func (r *LicensePoolReconciler) enroll(ctx context.Context, b *book, sessions map[string]*licensing.UserSession) (bool, error) {
 	rules := b.ledger.Rules()
 	var accounts []client.Object
-	for _, s := range sessions {
+	for _, s := range inOrder(sessions) {
 		if b.ledger.KnowsUser(s.Spec.UserName) {
 			continue
 		}

@@ -29,11 +29,11 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	for _, d := range plan.Waits {
 		waits[types.UID(d.Session)] = d
 	}
-	for uid := range denials {
+	for uid := range inOrder(denials) {
 		delete(waits, uid)
 		objects = append(objects, b.sessions[uid])
 	}
-	for uid := range waits {
+	for uid := range inOrder(waits) {
 		objects = append(objects, b.sessions[uid])
 	}
 	for _, e := range plan.Ends {
@@ -42,7 +42,7 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	}
 	standings := map[types.UID]seating.Standing{}
 	b.noteDue()
-	for uid := range b.due {
+	for uid := range inOrder(b.due) {
 		if _, open := b.todo[uid]; open {
 			continue
 		}
@@ -79,13 +79,13 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 func (r *LicensePoolReconciler) tellPoolMissing(ctx context.Context, b *book) error {
 	now := r.Clock.Now()
 	var objects []client.Object
-	for _, s := range b.sessions {
+	for _, s := range inOrder(b.sessions) {
 		c := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionGranted)
 		if facts.Session(s).State == seating.Pending && (c == nil || c.Reason != licensing.ReasonPoolNotFound) {
 			objects = append(objects, s)
 		}
 	}
-	for _, a := range b.accounts {
+	for _, a := range inOrder(b.accounts) {
 		if meta.FindStatusCondition(a.Status.Conditions, licensing.ConditionLicensed) == nil {
 			objects = append(objects, a)
 		}

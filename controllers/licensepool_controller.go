@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -35,7 +37,7 @@ const (
 	maxOpenIntents = 1500
 	// maxTries bounds how often one reconcile decides anew after a conflict before it lets others have their turn.
 	maxTries = 8
-	// parallelWrites bounds the writes of one pool's reconcile under way at once.
+	// parallelWrites is the default of Parallel.
 	parallelWrites = 32
 	// rosterLook is how often it is looked whether a replica has fallen silent.
 	rosterLook = 15 * time.Second
@@ -60,6 +62,11 @@ type LicensePoolReconciler struct {
 	LongestHold time.Duration
 	// PoolRemovalGrace is how long the sessions of a pool that was deleted stay: it may be back.
 	PoolRemovalGrace time.Duration
+	// Parallel bounds the writes of one pool's reconcile under way at once; 0: 32. With 1 they are made one after the other, in an order that depends on nothing but what
+	// is written, on the goroutine that reconciles.
+	Parallel int
+	// Chance is what terms and jitter are drawn from; nil: crypto/rand. Two managers that draw the same term break the promise that no pool is oversold.
+	Chance io.Reader
 
 	inbox *inbox
 	mu    sync.Mutex
@@ -76,18 +83,25 @@ type LicensePoolReconciler struct {
 
 // SetupWithManager registers the reconciler.
 func (r *LicensePoolReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.inbox = newInbox()
-	r.books = map[types.NamespacedName]*book{}
+	holders := r.Holders()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&licensing.LicensePool{}).
-		Watches(&licensing.UserSession{}, r.inbox.handler()).
-		Watches(&licensing.LicenseAccount{}, r.inbox.handler()).
+		Watches(&licensing.UserSession{}, holders).
+		Watches(&licensing.LicenseAccount{}, holders).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: 4,
 			// A pool whose writes fail is tried again within seconds for as long as that lasts: people wait at the other end.
 			RateLimiter: workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](20*time.Millisecond, 5*time.Second),
 		}).
 		Complete(r)
+}
+
+// Holders takes in what the watches see of sessions and accounts, and asks for a reconcile of their pool when that matters to it. It makes the reconciler ready, and begins anew when it is
+// called again; whoever does without SetupWithManager calls it once and has each pool reconciled when the watch shows a change of it.
+func (r *LicensePoolReconciler) Holders() handler.EventHandler {
+	r.inbox = newInbox()
+	r.books = map[types.NamespacedName]*book{}
+	return r.inbox.handler()
 }
 
 // book returns the pool's book; only the reconcile of that pool uses it.
@@ -191,7 +205,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 		return nil
 	case pool.Status.Grants == nil || pool.Status.Grants.Term != b.term:
 		b.loseTerm(r.Clock.Now())
-		b.rivalry.lost(r.Clock.Now())
+		b.rivalry.lost(r.Clock.Now(), r.chance())
 		log.FromContext(ctx).Info("Another manager grants from the pool now", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
 		return nil
 	}

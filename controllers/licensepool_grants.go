@@ -118,7 +118,7 @@ func (r *LicensePoolReconciler) writePool(ctx context.Context, pool *licensing.L
 // intentsWith lists the intents still open and those of the plan.
 func (b *book) intentsWith(plan *seating.Plan) []licensing.GrantIntent {
 	var intents []licensing.GrantIntent
-	for _, intent := range b.todo {
+	for _, intent := range inOrder(b.todo) {
 		intents = append(intents, intent)
 	}
 	for _, id := range plan.License {
@@ -155,7 +155,7 @@ func (b *book) learn(plan *seating.Plan, intents []licensing.GrantIntent) {
 // because its holder ended or went away is dropped; one whose write failed stays open, and counts.
 func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 	var holders []client.Object
-	for uid := range b.todo {
+	for uid := range inOrder(b.todo) {
 		if s, ok := b.sessions[uid]; ok {
 			holders = append(holders, s)
 		} else if a, ok := b.accounts[uid]; ok {

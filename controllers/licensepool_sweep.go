@@ -180,7 +180,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 		}
 	}
 	asked := &seating.Sweep{}
-	for uid, s := range b.sessions {
+	for uid, s := range inOrder(b.sessions) {
 		if facts := facts.Session(s); facts.Life.Termination != nil && facts.State != seating.Ended && len(asked.Ends) < maxSweep {
 			e := b.ledger.Rules().Asked(facts)
 			e.Session = string(uid)
@@ -196,7 +196,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	plan := r.sweepPlan(b) // of its rules none is left but the retention of records
 	plan.Ends, plan.Shows = nil, nil
 	more := time.Duration(0)
-	for uid, s := range b.sessions {
+	for uid, s := range inOrder(b.sessions) {
 		if s.Status.State != licensing.SessionActive {
 			continue
 		}

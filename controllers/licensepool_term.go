@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -32,7 +31,10 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	} else if err != nil {
 		return fmt.Errorf("reading the pool: %w", err)
 	}
-	term := rand.Text()
+	term, err := newTerm(r.chance())
+	if err != nil {
+		return fmt.Errorf("drawing a term: %w", err)
+	}
 	if pool.Status.Grants == nil {
 		pool.Status.Grants = &licensing.GrantLog{}
 	}
@@ -56,7 +58,7 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	for _, s := range sessions {
 		listed[s.UID] = true
 	}
-	for uid := range b.sessions {
+	for uid := range inOrder(b.sessions) {
 		if !listed[uid] {
 			b.dropSession(uid) // deleted, though the watch has not told so yet
 		}
@@ -189,12 +191,12 @@ func (r *LicensePoolReconciler) adopt(ctx context.Context, b *book, intent licen
 // what it reads then bears this pool's uid.
 func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
 	var late []client.Object
-	for _, s := range b.sessions {
+	for _, s := range inOrder(b.sessions) {
 		if facts.Session(s).State == seating.Pending && s.Status.PoolUID != string(b.pool.UID) {
 			late = append(late, s)
 		}
 	}
-	for _, a := range b.accounts {
+	for _, a := range inOrder(b.accounts) {
 		if a.Spec.Type == licensing.AccountNamed && !facts.HoldsSeat(a) && a.Status.PoolUID != string(b.pool.UID) {
 			late = append(late, a)
 		}

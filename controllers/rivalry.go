@@ -4,7 +4,10 @@
 package controllers
 
 import (
-	"math/rand/v2"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"io"
 	"time"
 )
 
@@ -27,14 +30,14 @@ type rivalry struct {
 }
 
 // lost notes that a term was lost, and draws a patience: twice as long at each loss, with jitter, so that two managers do not move in step.
-func (r *rivalry) lost(now time.Time) {
+func (r *rivalry) lost(now time.Time, chance io.Reader) {
 	if now.Sub(r.lastLoss) > peace {
 		r.losses = 0
 	}
 	r.losses++
 	r.lastLoss = now
 	longest := min(mostPatience, firstPatience<<min(r.losses, 8))
-	r.patience = longest/2 + rand.N(longest/2) //nolint:gosec // jitter is no secret
+	r.patience = longest/2 + jitter(chance, longest/2)
 }
 
 // wait is how long to leave the pool to the rival, given since when the oldest work lies undone.
@@ -53,4 +56,28 @@ func (r *rivalry) wait(now, undoneSince time.Time) time.Duration {
 		undoneSince = r.lastLoss
 	}
 	return max(0, undoneSince.Add(r.patience).Sub(now))
+}
+
+// chance is what terms and jitter are drawn from.
+func (r *LicensePoolReconciler) chance() io.Reader {
+	if r.Chance != nil {
+		return r.Chance
+	}
+	return rand.Reader
+}
+
+// jitter draws a duration below a bound.
+func jitter(chance io.Reader, below time.Duration) time.Duration {
+	var drawn [8]byte
+	_, _ = io.ReadFull(chance, drawn[:])                                       // a source that has run dry gives no jitter
+	return time.Duration(binary.LittleEndian.Uint64(drawn[:]) % uint64(below)) //nolint:gosec // both are far below 2^63
+}
+
+// newTerm draws a term: 128 bits as text.
+func newTerm(chance io.Reader) (string, error) {
+	var drawn [16]byte
+	if _, err := io.ReadFull(chance, drawn[:]); err != nil {
+		return "", err
+	}
+	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(drawn[:]), nil
 }

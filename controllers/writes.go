@@ -4,9 +4,12 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,15 +33,21 @@ func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []cli
 ) error {
 	written := make([]client.Object, len(objects))
 	errs := make([]error, len(objects))
-	var group errgroup.Group
-	group.SetLimit(parallelWrites)
-	for i, obj := range objects {
-		group.Go(func() error {
+	if r.Parallel == 1 {
+		for i, obj := range objects {
 			written[i], errs[i] = write(ctx, obj)
-			return nil
-		})
+		}
+	} else {
+		var group errgroup.Group
+		group.SetLimit(cmp.Or(r.Parallel, parallelWrites))
+		for i, obj := range objects {
+			group.Go(func() error {
+				written[i], errs[i] = write(ctx, obj)
+				return nil
+			})
+		}
+		_ = group.Wait() // each error stands in errs
 	}
-	_ = group.Wait() // each error stands in errs
 
 	now := r.Clock.Now()
 	for i, obj := range objects {
@@ -58,6 +67,17 @@ func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []cli
 		}
 	}
 	return summary(errs)
+}
+
+// inOrder visits what a map holds in the order of its keys, so that the same knowledge leads to the same writes in the same order.
+func inOrder[K cmp.Ordered, V any](m map[K]V) iter.Seq2[K, V] {
+	return func(yield func(K, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(m)) {
+			if value, ok := m[key]; ok && !yield(key, value) {
+				return
+			}
+		}
+	}
 }
 
 // summary joins the first few errors: an outage fails all writes alike.

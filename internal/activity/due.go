@@ -76,7 +76,9 @@ func (r *Recorder) Due(now, last time.Time, fresh bool) Due {
 		}
 	})
 	r.drop(forgotten)
-	slices.SortFunc(may, func(a, b stale) int { return cmp.Compare(b.lag, a.lag) })
+	slices.SortFunc(may, func(a, b stale) int { return cmp.Or(cmp.Compare(b.lag, a.lag), cmp.Compare(a.uid, b.uid)) })
+	slices.Sort(due.Must)
+	slices.Sort(due.Soon)
 	for _, s := range may {
 		due.May = append(due.May, s.uid)
 	}
@@ -104,7 +106,7 @@ func (r *Recorder) Unwritten() []types.UID {
 			all = append(all, unwritten{uid, deadline})
 		}
 	})
-	slices.SortFunc(all, func(a, b unwritten) int { return a.deadline.Compare(b.deadline) })
+	slices.SortFunc(all, func(a, b unwritten) int { return cmp.Or(a.deadline.Compare(b.deadline), cmp.Compare(a.uid, b.uid)) })
 	uids := make([]types.UID, 0, len(all))
 	for _, u := range all {
 		uids = append(uids, u.uid)

@@ -14,7 +14,7 @@ import (
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
-// Follow feeds the recorder with what the watches see.
+// Follow feeds the recorder with what the watches see. It is called before anything else uses the recorder.
 func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 	pools, err := from.GetInformer(ctx, &licensing.LicensePool{})
 	if err != nil {
@@ -64,9 +64,7 @@ func (r *Recorder) Follow(ctx context.Context, from cache.Cache) error {
 	if err != nil {
 		return fmt.Errorf("watching sessions: %w", err)
 	}
-	go func() {
-		r.synced.Store(toolscache.WaitForCacheSync(ctx.Done(), seen.HasSynced, seenPools.HasSynced))
-	}()
+	r.synced = func() bool { return seen.HasSynced() && seenPools.HasSynced() }
 	return nil
 }
 

@@ -36,7 +36,7 @@ func newPair(t *testing.T, pool *licensing.LicensePool) *pair {
 	p := &pair{world: newWorld(t, pool), ledger: seating.NewLedger(facts.Rules(pool)), pool: pool, rules: 1}
 	p.alive["other"] = true
 	other := New("other", p.clock, func(string) (time.Time, bool) { return nine, true })
-	other.synced.Store(true)
+	other.synced = func() bool { return true }
 	other.SetPool(poolKey, pool)
 	p.other = &Sweeper{Recorder: other, Client: p.sweeper.Client, Live: p.api, Clock: p.clock, Log: logr.Discard(),
 		Lease: &witness.Lease{Client: p.sweeper.Client, Namespace: "seatkeeper-system", Replica: "other"}, Roster: witness.NewRoster("other", p.clock)}

@@ -77,7 +77,7 @@ func newest(seen *atomic.Uint64, resourceVersion string) {
 
 // seen are the revisions up to which the watches' news of pools and sessions has been taken in; 0: not yet all that there were.
 func (r *Recorder) seen() (pools, sessions uint64) {
-	if !r.synced.Load() {
+	if r.synced == nil || !r.synced() {
 		return 0, 0
 	}
 	return r.seenPools.Load(), r.seenSessions.Load()
@@ -86,7 +86,7 @@ func (r *Recorder) seen() (pools, sessions uint64) {
 // Oldest is when the oldest session that is live was signed on; false: there is none, or the watch has not shown all yet.
 func (r *Recorder) Oldest() (time.Time, bool) {
 	var oldest time.Time
-	if !r.synced.Load() {
+	if r.synced == nil || !r.synced() {
 		return oldest, false
 	}
 	r.each(func(_ types.UID, e *entry, _ *seating.Rules) {

@@ -27,8 +27,8 @@ type Recorder struct {
 	alive   func(replica string) (last time.Time, alive bool)
 	// seenPools and seenSessions are the revisions up to which the watches' news has been taken in.
 	seenPools, seenSessions atomic.Uint64
-	// synced: all pools and sessions that there were have been seen.
-	synced atomic.Bool
+	// synced says whether all pools and sessions that there were have been seen; nil: the recorder follows no watch.
+	synced func() bool
 
 	mu       sync.RWMutex
 	sessions map[types.UID]*entry

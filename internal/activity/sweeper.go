@@ -4,9 +4,12 @@
 package activity
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,7 +30,7 @@ const (
 	// sweepEvery is how often it is looked what must be written.
 	sweepEvery = time.Second
 	// parallelWrites bounds the must writes under way at once, parallelFresh the others.
-	parallelWrites, parallelFresh = 32, 4
+	parallelWrites, parallelFresh = 32, 4 // the former is the default of Sweeper.Parallel
 	// maxSoon bounds the writes of one sweep for which nobody waits: some two seconds at the default rate.
 	maxSoon = 2000
 	// maxTries bounds how often one write is tried when others write the session too.
@@ -58,6 +61,9 @@ type Sweeper struct {
 	Log    logr.Logger
 	// Freshness is how many writes a second may be made for people's sake; 0: none.
 	Freshness float64
+	// Parallel bounds the must writes of a sweep under way at once; 0: 32. With 1 all writes are made one after the other on the goroutine that sweeps, in an order that depends on nothing but
+	// what is written.
+	Parallel int
 
 	// Drained is closed when no client is heard any more; nil: it is not waited for.
 	Drained <-chan struct{}
@@ -110,7 +116,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	pools, sessions := s.Recorder.seen()
 	due := s.Recorder.Due(began, s.sworn, s.Freshness > 0 && !s.fresh.Load())
 	s.next = due.Next
-	if err := s.write(ctx, due.Must, parallelWrites); err != nil {
+	if err := s.write(ctx, due.Must, cmp.Or(s.Parallel, parallelWrites)); err != nil {
 		return err
 	}
 	if due.Passed || began.Sub(s.sworn) >= witness.RenewEvery {
@@ -119,7 +125,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		}
 	}
 	// A replica that takes over another's clients has thousands to write: those for which nobody waits must not keep it from being heard.
-	err := s.write(ctx, due.Soon[:min(len(due.Soon), maxSoon)], parallelWrites)
+	err := s.write(ctx, due.Soon[:min(len(due.Soon), maxSoon)], cmp.Or(s.Parallel, parallelWrites))
 	s.freshen(ctx, due.May)
 	return err
 }
@@ -134,7 +140,9 @@ func (s *Sweeper) swear(ctx context.Context, report witness.Report) error {
 	s.sworn = report.Swept
 	s.contact.Store(s.Clock.Now().UnixNano())
 	s.sworeOnce.Store(true)
-	for name, revision := range s.Roster.Stale() {
+	stale := s.Roster.Stale()
+	for _, name := range slices.Sorted(maps.Keys(stale)) {
+		revision := stale[name]
 		if err := s.Lease.Clear(ctx, name, revision); err != nil {
 			s.Log.V(1).Info("The lease of a replica that is long gone could not be removed", "lease", name, "error", err.Error())
 		}
@@ -156,7 +164,7 @@ func (s *Sweeper) Finish() {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	uids := s.Recorder.Unwritten()
-	if err := s.write(ctx, uids, parallelWrites); err != nil {
+	if err := s.write(ctx, uids, cmp.Or(s.Parallel, parallelWrites)); err != nil {
 		s.Log.Error(err, "Not all that clients told is written down; others wait for this replica's clients to be heard elsewhere", "sessions", len(uids))
 		return
 	}
@@ -177,12 +185,17 @@ func (s *Sweeper) freshen(ctx context.Context, uids []types.UID) {
 	for most < len(uids) && s.budget.Allow() {
 		most++
 	}
-	go func() {
+	write := func() {
 		defer s.fresh.Store(false)
 		if err := s.write(ctx, uids[:most], parallelFresh); err != nil && ctx.Err() == nil {
 			s.Log.V(1).Info("What people like to see fresh could not be written", "error", err.Error())
 		}
-	}()
+	}
+	if s.Parallel == 1 {
+		write()
+		return
+	}
+	go write()
 }
 
 // maxFailures is how many writes of a sweep may fail before the rest is left for the next one: the API server is away then, and each would wait for its time-out.
@@ -192,10 +205,14 @@ const maxFailures = 3
 func (s *Sweeper) write(ctx context.Context, uids []types.UID, parallel int) error {
 	var group errgroup.Group
 	group.SetLimit(parallel)
+	begin := group.Go
+	if s.Parallel == 1 {
+		begin = func(write func() error) { _ = write() }
+	}
 	var mu sync.Mutex
 	var errs []error
 	for _, uid := range uids {
-		group.Go(func() error {
+		begin(func() error {
 			mu.Lock()
 			hopeless := len(errs) >= maxFailures
 			mu.Unlock()

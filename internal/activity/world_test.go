@@ -90,7 +90,7 @@ func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
 		},
 	})
 	w.Recorder = New("me", w.clock, func(name string) (time.Time, bool) { return nine, w.alive[name] })
-	w.synced.Store(true)
+	w.synced = func() bool { return true }
 	w.SetPool(poolKey, pool)
 	w.sweeper = &Sweeper{Recorder: w.Recorder, Client: writer, Live: w.api, Clock: w.clock, Log: logr.Discard(),
 		Lease: &witness.Lease{Client: writer, Namespace: "seatkeeper-system", Replica: "me"}, Roster: witness.NewRoster("me", w.clock)}
