@@ -47,7 +47,7 @@ install: ## Apply the kinds, the permissions and the namespace seatkeeper-system
 	@kubectl="$(KUBECTL)"
 	"$$kubectl" $(APPLY) -k config/install
 	"$$kubectl" wait --for=condition=Established --timeout=60s \
-	  crd/licensepools.licensing.seatkeeper.dev crd/licenseaccounts.licensing.seatkeeper.dev crd/usersessions.licensing.seatkeeper.dev
+	  crd/licensepools.licensing.seatkeeper.dev crd/licenseaccounts.licensing.seatkeeper.dev crd/usersessions.licensing.seatkeeper.dev crd/licenseusages.licensing.seatkeeper.dev
 
 .PHONY: uninstall
 uninstall: ## Remove from the cluster of $KUBECONFIG what install applied, with all pools, accounts and sessions

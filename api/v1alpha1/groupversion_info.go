@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package v1alpha1 holds the kinds of Seatkeeper: what was bought (LicensePool), who is known
-// (LicenseAccount) and who is signed on (UserSession).
+// (LicenseAccount), who is signed on (UserSession) and how much was used (LicenseUsage).
 //
 // +kubebuilder:object:generate=true
 // +groupName=licensing.seatkeeper.dev
@@ -27,6 +27,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&LicensePool{}, &LicensePoolList{},
 		&LicenseAccount{}, &LicenseAccountList{},
 		&UserSession{}, &UserSessionList{},
+		&LicenseUsage{}, &LicenseUsageList{},
 	)
 	metav1.AddToGroupVersion(scheme, GroupVersion)
 	return nil

@@ -95,6 +95,25 @@ var _ = Describe("What kubectl get prints", func() {
 		Expect(out.wideCells).To(HaveExactElements("true"))
 	})
 
+	It("of a history is what was most in use, and how many were turned away (A5, A6)", func(ctx SpecContext) {
+		ended := metav1.NewTime(time.Now().Add(-90 * time.Second).Truncate(time.Second))
+		usage := maker.MakeLicenseUsage("printed").Status(licensing.LicenseUsageStatus{
+			SinceTime: new(metav1.NewTime(ended.Add(-30 * time.Hour))), ThroughTime: &ended,
+			Named: &licensing.ModelUsage{
+				Connected: new(int32(2)), Licensed: new(int32(25)), PeakToday: new(int32(3)), Peak30Days: new(int32(7)), DormantAccounts: new(int32(4)),
+			},
+			Denials30Days: &licensing.DenialCounts{Denied: new(int32(12)), TrueDenials: new(int32(5))},
+			Peaks:         &licensing.PeakTable{Named: "7 of 25", Concurrent: "N/A"},
+		}).Obj()
+		createWithStatus(ctx, usage)
+
+		out := printOf(ctx, usage, "licenseusages")
+		Expect(out.columns).To(HaveExactElements("Name", "Named peak", "Concurrent peak", "Denied", "True denials", "Since", "Through"))
+		Expect(out.cells[:6]).To(HaveExactElements("printed", "7 of 25", "N/A", "12", "5", "30h"))
+		Expect(out.wideColumns).To(HaveExactElements("Dormant"))
+		Expect(out.wideCells).To(HaveExactElements("4"))
+	})
+
 	It("of a session is who is on, from where, and since when (A7)", func(ctx SpecContext) {
 		logon := time.Now().Add(-90 * time.Minute)
 		session := maker.MakeUserSession("printed").Pool("desk").User("CORP\\ann").FullName("Ann Example").Module("Desktop").
@@ -138,6 +157,7 @@ var _ = Describe("What kubectl calls the kinds (D5)", func() {
 	},
 		Entry("of LicensePool", "licensepools", "LicensePool", "licensepool", "pool", "pools"),
 		Entry("of LicenseAccount", "licenseaccounts", "LicenseAccount", "licenseaccount", "laccount", "laccounts"),
+		Entry("of LicenseUsage", "licenseusages", "LicenseUsage", "licenseusage", "lusage", "lusages"),
 		Entry("of UserSession", "usersessions", "UserSession", "usersession", "usession", "usessions"),
 	)
 })

@@ -14,6 +14,7 @@ import (
 var proven = map[string][]constraint{
 	"LicensePool":    slices.Concat(covered("LicensePool", poolLimits), ruled(poolRules), defaulted("LicensePool", poolDefaults)),
 	"LicenseAccount": slices.Concat(covered("LicenseAccount", accountLimits), ruled(accountRules), defaulted("LicenseAccount", accountDefaults)),
+	"LicenseUsage":   slices.Concat(covered("LicenseUsage", usageLimits), ruled(usageRules), defaulted("LicenseUsage", nil)),
 	"UserSession": slices.Concat(covered("UserSession", sessionLimits), ruled(sessionRules), ruled(sessionTransitions),
 		defaulted("UserSession", sessionDefaults), factRules(), terminationRules),
 }

@@ -59,7 +59,7 @@ func defaulted(kind string, defaults []filled) []constraint {
 
 var _ = Describe("Left out, a field takes its default (A2, A10, B5, B6)", func() {
 	for kind, defaults := range map[string][]filled{
-		"LicensePool": poolDefaults, "LicenseAccount": accountDefaults, "UserSession": sessionDefaults,
+		"LicensePool": poolDefaults, "LicenseAccount": accountDefaults, "UserSession": sessionDefaults, "LicenseUsage": nil,
 	} {
 		for _, d := range defaults {
 			It(kind+" "+d.field, func(ctx SpecContext) {

@@ -74,6 +74,19 @@ status:
   conditions:
   - {type: Licensed, status: "True", reason: SeatHeld, message: "", lastTransitionTime: "2026-01-01T00:00:00Z"}
 `,
+	"LicenseUsage": `
+spec:
+  poolRef: {name: p}
+status:
+  sinceTime: "2026-01-01T00:00:00Z"
+  throughTime: "2026-03-01T00:00:00Z"
+  named: {connected: 7, licensed: 25, peakToday: 9, peak30Days: 12, dormantAccounts: 4}
+  concurrent: {connected: 31, licensed: 50, peakToday: 31, peak30Days: 44, dormantAccounts: 0}
+  denials30Days: {denied: 12, trueDenials: 5}
+  peaks: {named: 12 of 25, concurrent: 44 of 50}
+  lateTransitions: 1
+  history: "1:eJwBAAD//wAAAAE="
+`,
 	"UserSession": `
 spec:
   poolRef: {name: p}

@@ -111,8 +111,8 @@ func shippedCRDs() map[string]*apiextensionsv1.CustomResourceDefinition {
 }
 
 var _ = Describe("The definitions", func() {
-	It("are of three kinds, which the API server serves as they were shipped (D3)", func(ctx SpecContext) {
-		Expect(slices.Sorted(maps.Keys(crds))).To(HaveExactElements("LicenseAccount", "LicensePool", "UserSession"))
+	It("are of four kinds, which the API server serves as they were shipped (D3)", func(ctx SpecContext) {
+		Expect(slices.Sorted(maps.Keys(crds))).To(HaveExactElements("LicenseAccount", "LicensePool", "LicenseUsage", "UserSession"))
 		for kind, shipped := range crds {
 			served := &apiextensionsv1.CustomResourceDefinition{}
 			Expect(api.Get(ctx, client.ObjectKeyFromObject(shipped), served)).To(Succeed())

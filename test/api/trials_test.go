@@ -64,6 +64,9 @@ func minimal(kind string) *unstructured.Unstructured {
 	if kind == "LicensePool" {
 		spec = map[string]any{"concurrent": map[string]any{"seats": 5}}
 	}
+	if kind == "LicenseUsage" {
+		delete(spec, "userName")
+	}
 	return named(map[string]any{"apiVersion": licensing.GroupVersion.String(), "kind": kind, "spec": spec})
 }
 

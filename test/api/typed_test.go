@@ -17,6 +17,7 @@ import (
 var _ = Describe("The Go types", func() {
 	typed := map[string]client.Object{
 		"LicensePool": &licensing.LicensePool{}, "LicenseAccount": &licensing.LicenseAccount{}, "UserSession": &licensing.UserSession{},
+		"LicenseUsage": &licensing.LicenseUsage{},
 	}
 
 	for kind := range crds {
