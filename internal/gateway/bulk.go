@@ -51,7 +51,7 @@ func (g calls) BulkHeartbeat(w http.ResponseWriter, r *http.Request, namespace g
 	for i, raw := range request.Heartbeats {
 		answers.Heartbeats[i] = g.bulkEntry(r.Context(), namespace, raw, &lookups)
 	}
-	c.sendJSON(http.StatusOK, &answers)
+	c.sendJSON(&answers)
 }
 
 // bulkEntry takes in one entry.

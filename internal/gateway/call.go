@@ -100,14 +100,14 @@ func (c *call) send(status int, document []byte) {
 	_, _ = c.Write(document) // whoever went away meanwhile needs no answer
 }
 
-// sendJSON answers with a document of gatewayapi.
-func (c *call) sendJSON(status int, document any) {
+// sendJSON answers 200 with a document of gatewayapi.
+func (c *call) sendJSON(document any) {
 	data, err := json.Marshal(document)
 	if err != nil { // only text that is no JSON could do that, and the API server took it for such
 		c.refuse(&problem{Problem: gatewayapi.NewProblem(gatewayapi.ReasonInternal, "The answer cannot be written as JSON.")})
 		return
 	}
-	c.send(status, data)
+	c.send(http.StatusOK, data)
 }
 
 // noContent answers that it is done.

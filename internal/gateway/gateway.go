@@ -50,6 +50,7 @@ type Gateway struct {
 	view       *view
 	addresses  *buckets
 	reviews    *buckets
+	questions  *buckets
 	callersOf  *buckets
 	sessionsOf *buckets
 	waiting    *places
@@ -71,6 +72,7 @@ func (g *Gateway) prepare() {
 		g.view = newView()
 		g.addresses = newBuckets(g.Limits.AddressRate)
 		g.reviews = newBuckets(g.Limits.ReviewRate)
+		g.questions = newBuckets(questionRate)
 		g.callersOf = newBuckets(g.Limits.CallerRate)
 		g.sessionsOf = newBuckets(g.Limits.SessionRate)
 		g.waiting = newPlaces(g.Limits.Waiting, max(1, g.Limits.Waiting*9/10))

@@ -57,6 +57,7 @@ var (
 	opExit          = newOperation("exit")
 	opSignOut       = newOperation("signOut")
 	opSessionEvents = newOperation("events")
+	opActivity      = newOperation("activity")
 	opDocument      = newOperation("openapi")
 )
 

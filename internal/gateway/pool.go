@@ -27,7 +27,7 @@ func (g calls) GetPool(w http.ResponseWriter, r *http.Request, namespace gateway
 		c.refuse(p)
 		return
 	}
-	c.sendJSON(http.StatusOK, usageOf(pool))
+	c.sendJSON(usageOf(pool))
 }
 
 // findPool is the pool as the watch shows it, or else as the API server has it: it may have been made a moment ago.

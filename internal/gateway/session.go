@@ -37,7 +37,7 @@ func (g calls) GetSession(w http.ResponseWriter, r *http.Request) {
 	case known.Record == nil:
 		c.refuse(ended(known.Ended))
 	default:
-		c.sendJSON(http.StatusOK, recordOf(&known))
+		c.sendJSON(recordOf(&known))
 	}
 }
 

@@ -206,7 +206,9 @@ func TestCalledOff(t *testing.T) {
 
 func TestWhatIsInvalidIsTriedOnceMore(t *testing.T) {
 	w := newWorld(t, on("a"))
-	refuse := func() error { return apierrors.NewInvalid(licensing.GroupVersion.WithKind("UserSession").GroupKind(), "a", nil) }
+	refuse := func() error {
+		return apierrors.NewInvalid(licensing.GroupVersion.WithKind("UserSession").GroupKind(), "a", nil)
+	}
 	w.before["a"] = slices.Repeat([]func() error{refuse}, maxTries)
 	if results := All(t.Context(), w, []Target{w.target(t, "a")}, Request{}); results[0].Outcome != Failed || w.patches != 2 {
 		t.Errorf("%+v, %d patches", results[0], w.patches)

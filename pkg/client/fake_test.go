@@ -197,6 +197,10 @@ func (g *gateway) GetPool(w http.ResponseWriter, _ *http.Request, _, pool string
 	write(w, http.StatusOK, gatewayapi.PoolUsage{Name: pool, Model: gatewayapi.LicensingModelConcurrent, Concurrent: &gatewayapi.ModelUsage{Licensed: 5, Used: 2, Available: 3}})
 }
 
+func (g *gateway) GetActivity(w http.ResponseWriter, _ *http.Request) {
+	w.WriteHeader(http.StatusNotFound) // a client has no use for it
+}
+
 func (g *gateway) GetDocument(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(gatewayapi.Document)
 }

@@ -41,16 +41,18 @@ func TestDocumentIsValid(t *testing.T) {
 
 // models are the generated types of the JSON bodies, by the schema's name.
 var models = map[string]func() any{
-	"Login":           func() any { return new(gatewayapi.Login) },
-	"SignedOn":        func() any { return new(gatewayapi.SignedOn) },
-	"BulkHeartbeats":  func() any { return new(gatewayapi.BulkHeartbeats) },
-	"BulkAnswers":     func() any { return new(gatewayapi.BulkAnswers) },
-	"PoolUsage":       func() any { return new(gatewayapi.PoolUsage) },
-	"Session":         func() any { return new(gatewayapi.Session) },
-	"HeartbeatReport": func() any { return new(gatewayapi.HeartbeatReport) },
-	"Heartbeat":       func() any { return new(gatewayapi.Heartbeat) },
-	"ExitRequest":     func() any { return new(gatewayapi.ExitRequest) },
-	"Problem":         func() any { return new(gatewayapi.Problem) },
+	"Login":            func() any { return new(gatewayapi.Login) },
+	"SignedOn":         func() any { return new(gatewayapi.SignedOn) },
+	"BulkHeartbeats":   func() any { return new(gatewayapi.BulkHeartbeats) },
+	"BulkAnswers":      func() any { return new(gatewayapi.BulkAnswers) },
+	"PoolUsage":        func() any { return new(gatewayapi.PoolUsage) },
+	"Session":          func() any { return new(gatewayapi.Session) },
+	"HeartbeatReport":  func() any { return new(gatewayapi.HeartbeatReport) },
+	"Heartbeat":        func() any { return new(gatewayapi.Heartbeat) },
+	"ExitRequest":      func() any { return new(gatewayapi.ExitRequest) },
+	"ActivityQuestion": func() any { return new(gatewayapi.ActivityQuestion) },
+	"ActivityAnswer":   func() any { return new(gatewayapi.ActivityAnswer) },
+	"Problem":          func() any { return new(gatewayapi.Problem) },
 }
 
 // eachContent visits every body of the document: of requests (status "") and of answers.

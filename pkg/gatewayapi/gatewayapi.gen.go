@@ -188,6 +188,39 @@ func (e TerminationAction) Valid() bool {
 	}
 }
 
+// Activity What this replica knows of a session that is on.
+type Activity struct {
+	// KeepAlive False once the session was idle for longer than its first idle period.
+	KeepAlive bool `json:"keepAlive"`
+
+	// LastActivityTime When the user last did something.
+	LastActivityTime time.Time `json:"lastActivityTime"`
+
+	// LastHeartbeatTime When the client was last heard; absent: never.
+	LastHeartbeatTime *time.Time `json:"lastHeartbeatTime,omitempty"`
+
+	// TimeoutTime When the session ends if it stays idle; absent: never.
+	TimeoutTime *time.Time `json:"timeoutTime,omitempty"`
+
+	// UID The UserSession's uid.
+	UID UID `json:"uid"`
+
+	// UnsavedWork Whether the client last reported unsaved work.
+	UnsavedWork bool `json:"unsavedWork"`
+}
+
+// ActivityAnswer defines model for ActivityAnswer.
+type ActivityAnswer struct {
+	// Sessions The sessions that are on and known to this replica, in the order of the question.
+	Sessions []Activity `json:"sessions"`
+}
+
+// ActivityQuestion defines model for ActivityQuestion.
+type ActivityQuestion struct {
+	// Uids The sessions' uids.
+	Uids []UID `json:"uids"`
+}
+
 // Applications The applications that are open.
 type Applications = []string
 
@@ -704,6 +737,9 @@ type SignOnParams struct {
 // ExitSessionTextBody defines parameters for ExitSession.
 type ExitSessionTextBody = string
 
+// GetActivityJSONRequestBody defines body for GetActivity for application/json ContentType.
+type GetActivityJSONRequestBody = ActivityQuestion
+
 // BulkHeartbeatJSONRequestBody defines body for BulkHeartbeat for application/json ContentType.
 type BulkHeartbeatJSONRequestBody = BulkHeartbeats
 
@@ -792,6 +828,30 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 
 // The interface specification for the client above.
 type ClientInterface interface {
+
+	// GetActivityWithBody What this replica knows of sessions' activity.
+	//
+	// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+	// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+	//
+	// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+	GetActivityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetActivity What this replica knows of sessions' activity.
+	//
+	// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+	// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+	//
+	// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+	GetActivity(ctx context.Context, body GetActivityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// BulkHeartbeatWithBody Report for many sessions at once.
 	//
@@ -919,6 +979,50 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/session/heartbeat (the `SendHeartbeat` operationId).
 	SendHeartbeat(ctx context.Context, body SendHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// GetActivityWithBody What this replica knows of sessions' activity.
+//
+// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+//
+// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+func (c *HTTPClient) GetActivityWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetActivityRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetActivity What this replica knows of sessions' activity.
+//
+// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+//
+// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+func (c *HTTPClient) GetActivity(ctx context.Context, body GetActivityJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetActivityRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // BulkHeartbeatWithBody Report for many sessions at once.
@@ -1186,6 +1290,46 @@ func (c *HTTPClient) SendHeartbeat(ctx context.Context, body SendHeartbeatJSONRe
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// NewGetActivityRequest calls the generic GetActivity builder with application/json body
+func NewGetActivityRequest(server string, body GetActivityJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGetActivityRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewGetActivityRequestWithBody constructs an http.Request for the GetActivity method, with any body, and a specified content type
+func NewGetActivityRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/activity")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
 }
 
 // NewBulkHeartbeatRequest calls the generic BulkHeartbeat builder with application/json body
@@ -1615,6 +1759,30 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// GetActivityWithBodyWithResponse What this replica knows of sessions' activity.
+	//
+	// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+	// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+	//
+	// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+	GetActivityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetActivityResponse, error)
+
+	// GetActivityWithResponse What this replica knows of sessions' activity.
+	//
+	// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+	// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+	//
+	// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+	GetActivityWithResponse(ctx context.Context, body GetActivityJSONRequestBody, reqEditors ...RequestEditorFn) (*GetActivityResponse, error)
+
 	// BulkHeartbeatWithBodyWithResponse Report for many sessions at once.
 	//
 	// For an application server that keeps its users' sessions. One answer an entry, in the same order; a bad entry does not spoil the others.
@@ -1751,6 +1919,61 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /v1/session/heartbeat (the `SendHeartbeat` operationId).
 	SendHeartbeatWithResponse(ctx context.Context, body SendHeartbeatJSONRequestBody, reqEditors ...RequestEditorFn) (*SendHeartbeatResponse, error)
+}
+
+// GetActivityResponse429Headers the declared response headers of an HTTP 429 response for GetActivity
+type GetActivityResponse429Headers struct {
+	RetryAfter int
+}
+
+// GetActivityResponse503Headers the declared response headers of an HTTP 503 response for GetActivity
+type GetActivityResponse503Headers struct {
+	RetryAfter int
+}
+
+type GetActivityResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ActivityAnswer
+	// ApplicationProblemJSON400 the response for an HTTP 400 `application/problem+json` response
+	ApplicationProblemJSON400 *BadRequest
+	// ApplicationProblemJSON413 the response for an HTTP 413 `application/problem+json` response
+	ApplicationProblemJSON413 *TooLarge
+	// ApplicationProblemJSON415 the response for an HTTP 415 `application/problem+json` response
+	ApplicationProblemJSON415 *UnsupportedMediaType
+	// ApplicationProblemJSON429 the response for an HTTP 429 `application/problem+json` response
+	ApplicationProblemJSON429 *TooManyRequests
+	// ApplicationProblemJSON503 the response for an HTTP 503 `application/problem+json` response
+	ApplicationProblemJSON503 *Unavailable
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *GetActivityResponse429Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetActivityResponse503Headers
+}
+
+// Status returns HTTPResponse.Status
+func (r GetActivityResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetActivityResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetActivityResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // BulkHeartbeatResponse401Headers the declared response headers of an HTTP 401 response for BulkHeartbeat
@@ -2309,6 +2532,42 @@ func (r SendHeartbeatResponse) ContentType() string {
 	return ""
 }
 
+// GetActivityWithBodyWithResponse What this replica knows of sessions' activity.
+//
+// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+//
+// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+func (c *ClientWithResponses) GetActivityWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*GetActivityResponse, error) {
+	rsp, err := c.GetActivityWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetActivityResponse(rsp)
+}
+
+// GetActivityWithResponse What this replica knows of sessions' activity.
+//
+// The API server is told seldom what clients report. This asks a replica for what it has in memory. It answers for those of the sessions that are on and that it knows; whoever
+// wants to know all asks every replica, and takes the latest heartbeat of what they answer and the record.
+//
+// It needs no token: who states a session's uid, of which 122 bits are random, has read its record, and learns no more here than the record will soon show.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/activity (the `GetActivity` operationId).
+func (c *ClientWithResponses) GetActivityWithResponse(ctx context.Context, body GetActivityJSONRequestBody, reqEditors ...RequestEditorFn) (*GetActivityResponse, error) {
+	rsp, err := c.GetActivity(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetActivityResponse(rsp)
+}
+
 // BulkHeartbeatWithBodyWithResponse Report for many sessions at once.
 //
 // For an application server that keeps its users' sessions. One answer an entry, in the same order; a bad entry does not spoil the others.
@@ -2528,6 +2787,90 @@ func (c *ClientWithResponses) SendHeartbeatWithResponse(ctx context.Context, bod
 		return nil, err
 	}
 	return ParseSendHeartbeatResponse(rsp)
+}
+
+// ParseGetActivityResponse parses an HTTP response from a GetActivityWithResponse call
+func ParseGetActivityResponse(rsp *http.Response) (*GetActivityResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetActivityResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ActivityAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest TooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyRequests
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest Unavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationProblemJSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 429:
+		var headers GetActivityResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetActivityResponse503Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
 }
 
 // ParseBulkHeartbeatResponse parses an HTTP response from a BulkHeartbeatWithResponse call
@@ -3406,6 +3749,9 @@ func ParseSendHeartbeatResponse(rsp *http.Response) (*SendHeartbeatResponse, err
 
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// GetActivity What this replica knows of sessions' activity.
+	// (POST /v1/activity)
+	GetActivity(w http.ResponseWriter, r *http.Request)
 	// BulkHeartbeat Report for many sessions at once.
 	// (POST /v1/namespaces/{namespace}/heartbeats)
 	BulkHeartbeat(w http.ResponseWriter, r *http.Request, namespace Namespace)
@@ -3443,6 +3789,20 @@ type ServerInterfaceWrapper struct {
 }
 
 type MiddlewareFunc func(http.Handler) http.Handler
+
+// GetActivity operation middleware
+func (siw *ServerInterfaceWrapper) GetActivity(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetActivity(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
 
 // BulkHeartbeat operation middleware
 func (siw *ServerInterfaceWrapper) BulkHeartbeat(w http.ResponseWriter, r *http.Request) {
@@ -3789,6 +4149,7 @@ func HandlerWithOptions(si ServerInterface, options StdHTTPServerOptions) http.H
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/session/heartbeat", wrapper.SendHeartbeat)
 	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/session/exit", wrapper.ExitSession)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/session/events", wrapper.FollowSession)
+	m.HandleFunc(http.MethodPost+" "+options.BaseURL+"/v1/activity", wrapper.GetActivity)
 	m.HandleFunc(http.MethodGet+" "+options.BaseURL+"/v1/openapi.yaml", wrapper.GetDocument)
 
 	return m

@@ -22,7 +22,7 @@ import (
 )
 
 // What the examples of requests are answered by the document's own words.
-var answersToExamples = map[string]int{"SignOn": 201, "BulkHeartbeat": 200, "SendHeartbeat": 200, "ExitSession": 204}
+var answersToExamples = map[string]int{"SignOn": 201, "BulkHeartbeat": 200, "SendHeartbeat": 200, "ExitSession": 204, "GetActivity": 200}
 
 // Examples name things that do not exist: the namespace, sessions, a token. These are put in their place.
 var _ = Describe("The document's examples", func() {
@@ -68,6 +68,9 @@ var _ = Describe("The document's examples", func() {
 						a, err := one.Do(ctx, method, where, token, header, []byte(text))
 						Expect(err).NotTo(HaveOccurred())
 						Expect(a).To(be(fmt.Sprint(answersToExamples[operation.OperationID])))
+						if operation.OperationID == "GetActivity" {
+							Expect(shape(a.Body)).To(Equal(exampleShape("GetActivity", "200", "one")))
+						}
 						if operation.OperationID == "BulkHeartbeat" {
 							answers := bulkOf(a.Body)
 							Expect(answers).To(HaveExactElements(HaveField("Status", 200), HaveField("Problem.Reason", gatewayapi.ReasonSessionNotFound)))
@@ -143,7 +146,7 @@ func exampleShape(operationID, status, example string) map[string]string {
 // has nothing yet that could not be read.
 var unasked = map[string]bool{
 	"BulkHeartbeat 503": true, "GetPool 503": true, "GetSession 503": true, "SignOut 503": true, "SendHeartbeat 503": true, "ExitSession 503": true, "FollowSession 503": true,
-	"GetDocument 429": true, "GetPool 400": true,
+	"GetDocument 429": true, "GetPool 400": true, "GetActivity 503": true,
 }
 
 var _ = It("Every answer that the document lists was given by the real gateway, and kept to it", afterAll, func() {
