@@ -48,7 +48,7 @@ func alternatingClients(ctx context.Context) {
 // reapply deletes the pool q under its clients and applies it again.
 func reapply(ctx context.Context, s *site) {
 	GinkgoHelper()
-	users := s.signOnAll(ctx, s.dial(s.front.url()), "q", "gitops", 5)
+	users := s.signOnAll(ctx, s.dial(s.front.URL()), "q", "gitops", 5)
 	beats := s.signOnPlain(ctx, "q", "plain", beat, sameGateway(s.replica(0).URL), always)
 	began := users[0].lastActive()
 	sleepUntil(ctx, began.Add(12*time.Second))
@@ -61,7 +61,7 @@ func reapply(ctx context.Context, s *site) {
 	}
 	sleepUntil(ctx, began.Add(idle+5*time.Second))
 	Expect(s.API.Create(ctx, seatPool("q", 10).Namespace(s.ns).Obj())).To(Succeed())
-	late := s.signOn(ctx, s.dial(s.front.url()), "q", "late", false)
+	late := s.signOn(ctx, s.dial(s.front.URL()), "q", "late", false)
 	late.work()
 	sleepUntil(ctx, began.Add(idle+30*time.Second))
 	healthy(ctx, append(users, late)...)

@@ -48,10 +48,10 @@ func leaderCutOff(ctx context.Context) {
 	defer s.close(ctx)
 	cut := s.leader(ctx, -1)
 	other := 1 - cut
-	s.front.prefer(cut)
-	c := s.dial(s.front.url())
+	s.front.Prefer(cut)
+	c := s.dial(s.front.URL())
 	users := s.signOnAll(ctx, c, "p", "leader", 6)
-	plain := s.signOnPlain(ctx, "p", "plain", beat, sameGateway(s.front.url()), always)
+	plain := s.signOnPlain(ctx, "p", "plain", beat, sameGateway(s.front.URL()), always)
 	signedOn := users[0].lastActive()
 
 	sleepUntil(ctx, signedOn.Add(8*time.Second))
@@ -86,7 +86,7 @@ func leaderCutOff(ctx context.Context) {
 	sleepUntil(ctx, signedOn.Add(idle+15*time.Second))
 	healthy(ctx, users...)
 	s.proxies[cut].Restore()
-	Eventually(func() bool { return s.front.isReady(cut) }).WithContext(ctx).Should(BeTrue())
+	Eventually(func() bool { return s.front.IsReady(cut) }).WithContext(ctx).Should(BeTrue())
 
 	// The other goes: who led before leads again, in the same process.
 	Expect(s.replica(other).Stop()).To(Succeed())

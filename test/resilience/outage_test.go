@@ -45,7 +45,7 @@ func outage(ctx context.Context, how string, takeAway, giveBack func(*world, con
 	defer w.close()
 	s := newSite(ctx, w, false, seatPool("p", 20).LostAfter(40*time.Second))
 	defer s.close(ctx)
-	c := s.dial(s.front.url())
+	c := s.dial(s.front.URL())
 	users := s.signOnAll(ctx, c, "p", "user", 8)
 	signedOn := users[0].lastActive()
 	idler := s.signOn(ctx, c, "p", "idler", true)

@@ -25,7 +25,7 @@ func leaderPaused(ctx context.Context) {
 	defer s.close(ctx)
 	paused := s.leader(ctx, -1)
 	other := 1 - paused
-	users := s.signOnAll(ctx, s.dial(s.front.url()), "p", "staying", staying)
+	users := s.signOnAll(ctx, s.dial(s.front.URL()), "p", "staying", staying)
 
 	churning, stop := context.WithCancel(ctx)
 	defer stop()
@@ -34,7 +34,7 @@ func leaderPaused(ctx context.Context) {
 	granted := 0
 	refused := map[int]error{} // by rival, when it last was
 	for i := range rivals {
-		c := s.dial(s.front.url())
+		c := s.dial(s.front.URL())
 		if i%2 == 0 {
 			c = s.dial(s.replica(other).URL) // they notice nothing of the pause, so that seats change hands all the time
 		}
@@ -80,7 +80,7 @@ func leaderPaused(ctx context.Context) {
 
 	Expect(s.replica(paused).Resume()).To(Succeed())
 	before := grants()
-	Eventually(func() bool { return s.front.isReady(paused) }).WithContext(ctx).Should(BeTrue())
+	Eventually(func() bool { return s.front.IsReady(paused) }).WithContext(ctx).Should(BeTrue())
 	a, err := s.replica(paused).Gateway().Beat(ctx, users[0].Token(), &gatewayapi.HeartbeatReport{Active: true})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(a.OK).NotTo(BeNil(), "it serves its gateway: %s", a)

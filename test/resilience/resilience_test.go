@@ -14,6 +14,7 @@ var _ = Describe("Replicas", func() {
 			alternatingClients,
 			crashOfAFollower,
 			crashOfTheLeader,
+			handOver,
 			rollingRestart,
 			followerCutOffForAWhile,
 			leaderCutOff,

@@ -23,7 +23,7 @@ func rollingRestart(ctx context.Context) {
 	const clients, latecomers = 500, 20
 	s := newSite(ctx, shared, false, seatPool("p", clients+2*latecomers).HeartbeatInterval(2*beat).LostAfter(30*time.Second))
 	defer s.close(ctx)
-	c := s.dial(s.front.url())
+	c := s.dial(s.front.URL())
 	began := time.Now()
 	s.signOnAll(ctx, c, "p", "user", clients)
 	measured("%d clients signed on in %s", clients, seconds(time.Since(began)))

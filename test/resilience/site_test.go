@@ -45,7 +45,7 @@ type site struct {
 	ns    string
 	token string // the application server's
 	// front is the balancer before both gateways.
-	front *balancer
+	front *replica.Balancer
 	// proxies are between each replica and the API server; nil: they reach it directly.
 	proxies [2]*controlplane.Proxy
 
@@ -83,9 +83,9 @@ func newSite(ctx context.Context, w *world, proxied bool, pools ...*LicensePoolB
 	for _, r := range s.replicas {
 		Expect(r.WaitReady(ctx)).To(Succeed())
 	}
-	s.front, err = newBalancer(ctx, s.replicas[:]...)
+	s.front, err = replica.NewBalancer(ctx, s.replicas[:]...)
 	Expect(err).NotTo(HaveOccurred())
-	Eventually(func() bool { return s.front.isReady(0) && s.front.isReady(1) }).WithContext(ctx).Should(BeTrue())
+	Eventually(func() bool { return s.front.IsReady(0) && s.front.IsReady(1) }).WithContext(ctx).Should(BeTrue())
 	s.leader(ctx, -1)
 	return s
 }
@@ -127,7 +127,7 @@ func (s *site) replace(i int) *replica.Replica {
 	s.mu.Lock()
 	s.replicas[i] = r
 	s.mu.Unlock()
-	s.front.replace(i, r)
+	s.front.Replace(i, r)
 	return r
 }
 
@@ -207,7 +207,7 @@ func (s *site) close(ctx context.Context) {
 		u.release()
 		u.Close()
 	}
-	s.front.close()
+	s.front.Close()
 	var errs []error
 	for i := range s.replicas {
 		r := s.replica(i)

@@ -1,7 +1,7 @@
 // Copyright The Seatkeeper Authors
 // SPDX-License-Identifier: Apache-2.0
 
-package resilience_test
+package replica
 
 import (
 	"context"
@@ -10,30 +10,31 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/seatkeeper/seatkeeper/test/replica"
 )
 
-// balancer is in front of a site's gateways, as a Service is: a new connection goes to one that is ready, in turn, and stays there. It looks at readiness every half second; when none is
+// Balancer is in front of gateways, as a Service is: a new connection goes to one that is ready, in turn, and stays there. It looks at readiness every half second; when none is
 // ready it takes any, as a Service does that is not told of it since the API server is away.
-type balancer struct {
+type Balancer struct {
 	listener net.Listener
 	end      context.CancelFunc
 
 	mu       sync.Mutex
-	backends []*replica.Replica
+	backends []*Replica
 	ready    []bool
 	turn     int
 	// preferred is the one that gets all new connections while it is ready; -1: none.
 	preferred int
+	// reachable is since when at least one gateway has been ready all the time; zero: none is.
+	reachable time.Time
 }
 
-func newBalancer(ctx context.Context, backends ...*replica.Replica) (*balancer, error) {
+// NewBalancer starts one on a loopback port. It outlives the context, and ends with Close.
+func NewBalancer(ctx context.Context, backends ...*Replica) (*Balancer, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	b := &balancer{listener: listener, backends: backends, ready: make([]bool, len(backends)), preferred: -1}
+	b := &Balancer{listener: listener, backends: backends, ready: make([]bool, len(backends)), preferred: -1}
 	ctx, b.end = context.WithCancel(context.WithoutCancel(ctx))
 	for i := range backends {
 		go b.probe(ctx, i)
@@ -42,35 +43,44 @@ func newBalancer(ctx context.Context, backends ...*replica.Replica) (*balancer, 
 	return b, nil
 }
 
-func (b *balancer) url() string { return "http://" + b.listener.Addr().String() }
+// URL is the balancer's.
+func (b *Balancer) URL() string { return "http://" + b.listener.Addr().String() }
 
-func (b *balancer) close() {
+// Close ends the balancer and its connections.
+func (b *Balancer) Close() {
 	b.end()
 	_ = b.listener.Close()
 }
 
-// prefer sends new connections to one gateway while it is ready; -1: to all in turn.
-func (b *balancer) prefer(i int) {
+// Prefer sends new connections to one gateway while it is ready; -1: to all in turn.
+func (b *Balancer) Prefer(i int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.preferred = i
 }
 
-// replace takes in that another replica serves in the place of one.
-func (b *balancer) replace(i int, r *replica.Replica) {
+// Replace takes in that another replica serves in the place of one.
+func (b *Balancer) Replace(i int, r *Replica) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.backends[i] = r
 }
 
-// isReady says whether a gateway was ready when it was last asked.
-func (b *balancer) isReady(i int) bool {
+// IsReady says whether a gateway was ready when it was last asked.
+func (b *Balancer) IsReady(i int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.ready[i]
 }
 
-func (b *balancer) probe(ctx context.Context, i int) {
+// Reachable is since when at least one gateway has been ready all the time, as far as the balancer knows; zero: none is.
+func (b *Balancer) Reachable() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reachable
+}
+
+func (b *Balancer) probe(ctx context.Context, i int) {
 	for ctx.Err() == nil {
 		b.mu.Lock()
 		r := b.backends[i]
@@ -80,6 +90,12 @@ func (b *balancer) probe(ctx context.Context, i int) {
 		cancel()
 		b.mu.Lock()
 		b.ready[i] = ready
+		switch {
+		case !slices.Contains(b.ready, true):
+			b.reachable = time.Time{}
+		case b.reachable.IsZero():
+			b.reachable = time.Now()
+		}
 		b.mu.Unlock()
 		select {
 		case <-ctx.Done():
@@ -88,7 +104,7 @@ func (b *balancer) probe(ctx context.Context, i int) {
 	}
 }
 
-func (b *balancer) accept(ctx context.Context) {
+func (b *Balancer) accept(ctx context.Context) {
 	for {
 		conn, err := b.listener.Accept()
 		if err != nil {
@@ -99,7 +115,7 @@ func (b *balancer) accept(ctx context.Context) {
 }
 
 // choose picks the gateway for a new connection.
-func (b *balancer) choose() string {
+func (b *Balancer) choose() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.preferred >= 0 && b.ready[b.preferred] {
@@ -115,7 +131,7 @@ func (b *balancer) choose() string {
 }
 
 // serve passes a connection on until either side ends it. A gateway that does not take it is the client's to get over.
-func (b *balancer) serve(ctx context.Context, from net.Conn) {
+func (b *Balancer) serve(ctx context.Context, from net.Conn) {
 	defer from.Close()
 	to, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", b.choose())
 	if err != nil {
