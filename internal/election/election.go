@@ -6,10 +6,12 @@ package election
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	leasesclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/leaderelection"
@@ -47,7 +49,10 @@ func (e *Election) Start(ctx context.Context) error {
 		if e.Name == "" {
 			term = e.Lead
 		}
-		if err := term(ctx); err != nil && ctx.Err() == nil {
+		switch err := term(ctx); {
+		case errors.Is(err, errTaken):
+			continue
+		case err != nil && ctx.Err() == nil:
 			e.Log.Error(err, "This replica could not lead, and tries again", "after", again.String())
 		}
 		select {
@@ -57,6 +62,9 @@ func (e *Election) Start(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errTaken says that another was quicker, or that this replica was told to stop before it led.
+var errTaken = errors.New("the lead was not to be had")
 
 // term waits for the lead, leads until it is lost or the context ends, and returns when leading has stopped.
 func (e *Election) term(ctx context.Context) error {
@@ -94,7 +102,7 @@ func (e *Election) term(ctx context.Context) error {
 	}
 	elector.Run(electing)
 	if !own.taken {
-		return nil // another was quicker, or this replica was told to stop
+		return errTaken
 	}
 	return <-ended
 }
@@ -144,14 +152,20 @@ func (l *ownLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, 
 
 // Create makes the Lease, with this replica as the leader.
 func (l *ownLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	err := l.Interface.Create(ctx, record)
-	l.taken = l.taken || err == nil
-	return err
+	return l.wrote(l.Interface.Create(ctx, record))
 }
 
 // Update takes the lead, renews it or gives it up. It fails if anybody wrote the Lease since it was read.
 func (l *ownLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	err := l.Interface.Update(ctx, record)
-	l.taken = l.taken || err == nil
+	return l.wrote(l.Interface.Update(ctx, record))
+}
+
+func (l *ownLock) wrote(err error) error {
+	switch {
+	case err == nil:
+		l.taken = true
+	case !l.taken && (apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err)):
+		l.lost() // another was quicker: its lease is to be watched
+	}
 	return err
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -45,6 +47,23 @@ func TestALeaseThatAnotherHoldsOrNobodyIsLost(t *testing.T) {
 		own := &ownLock{Interface: &c.lease, free: resourcelock.LeaderElectionRecord{HolderIdentity: "dead"}, taken: c.taken, lost: func() { lost = true }}
 		if _, _, err := own.Get(t.Context()); !errors.Is(err, c.lease.err) || lost != c.lost {
 			t.Errorf("held by %q, taken before %v: lost %v, %v", c.lease.holder, c.taken, lost, err)
+		}
+	}
+}
+
+// Update is refused when another was quicker.
+func (l *lease) Update(context.Context, resourcelock.LeaderElectionRecord) error { return l.err }
+
+func TestWhoWasTooLateIsAStandbyAgain(t *testing.T) {
+	conflict := apierrors.NewConflict(schema.GroupResource{Resource: "leases"}, "lead", errors.New("changed"))
+	for _, c := range []struct {
+		err         error
+		taken, lost bool
+	}{{nil, false, false}, {conflict, false, true}, {conflict, true, false}, {errors.New("away"), false, false}} {
+		lost := false
+		own := &ownLock{Interface: &lease{err: c.err}, taken: c.taken, lost: func() { lost = true }}
+		if err := own.Update(t.Context(), resourcelock.LeaderElectionRecord{}); !errors.Is(err, c.err) || lost != c.lost || own.taken != (c.taken || c.err == nil) {
+			t.Errorf("%v, taken before %v: lost %v, taken %v", err, c.taken, lost, own.taken)
 		}
 	}
 }
