@@ -57,6 +57,7 @@ func NewCommand(env Environment) *cobra.Command {
 	})
 	cluster := &cluster{flags: flags, version: env.Version}
 	root.AddCommand(
+		newConsoleCommand(env, cluster),
 		newPoolsCommand(env, cluster),
 		newVersionCommand(env),
 	)

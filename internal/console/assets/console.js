@@ -1,0 +1,128 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The page: what is shown follows from its address, and is fetched anew when something changed.
+
+import { Part, ask, parse, say, url } from './server.js';
+import { localise } from './times.js';
+import { follow } from './line.js';
+import * as picked from './picked.js';
+import * as ending from './ending.js';
+
+const atMostEvery = 1000; // milliseconds
+const section = document.getElementById('sessions');
+const dialog = document.getElementById('session');
+
+const address = () => new URLSearchParams(location.search);
+
+// go changes the address, and so what is shown; empty values leave it.
+function go(changes) {
+  const query = address();
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === '' || value === null) query.delete(name);
+    else query.set(name, value);
+  }
+  history.replaceState(null, '', url('', query));
+}
+
+const pools = new Part('pools', 'pools-body', address);
+const sessions = new Part('sessions', 'sessions-body', address, () => picked.show());
+for (const part of [pools, sessions]) part.trouble = () => {}; // the line says it
+
+// found tells how many sessions a filter leaves, when somebody asked for it.
+async function show(changes) {
+  go(changes);
+  await sessions.load();
+  say(document.getElementById('found')?.textContent || '');
+}
+
+let typing = 0;
+section.addEventListener('input', (event) => {
+  if (!event.target.closest('#filters')) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    const fields = Object.fromEntries(new FormData(document.getElementById('filters')));
+    show({ ...fields, page: '' });
+  }, event.target.matches('input') ? 300 : 0);
+});
+section.addEventListener('submit', (event) => event.preventDefault());
+section.addEventListener('change', (event) => {
+  if (event.target.id === 'rows') show({ rows: event.target.value, page: '' });
+});
+section.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  if (!button) return;
+  const { sort, page, step } = button.dataset;
+  if (sort) show({ sort, page: '' });
+  else if (page) show({ page });
+  else if (step) show({ page: Number(address().get('page') || 1) + Number(step) });
+  else if (button.id === 'clear') clear();
+  else if (button.id === 'refresh') refresh(button);
+  else if (button.id === 'terminate') ending.open(picked.all());
+  else if (button.matches('.show')) details(button.dataset);
+});
+
+async function clear() {
+  document.getElementById('filters').reset();
+  for (const field of document.getElementById('filters').elements) {
+    if (field.matches('input')) field.value = '';
+    else field.selectedIndex = 0;
+  }
+  await show({ pool: '', user: '', module: '', state: '', idle: '', text: '', page: '' });
+  document.getElementById('filter-user')?.focus();
+}
+
+async function refresh(button) {
+  button.setAttribute('aria-busy', 'true');
+  try {
+    const { exact, note } = await (await ask('refresh', address(), {})).json();
+    await Promise.all([pools.load(), sessions.load()]);
+    say(note ? `Refreshed: ${note}.` : `Refreshed: the gateways told of ${exact === 1 ? '1 session' : `${exact} sessions`}.`);
+    hint(note || '');
+  } catch (error) {
+    say(error.message);
+    hint(error.message);
+  }
+  document.getElementById('refresh')?.removeAttribute('aria-busy');
+}
+
+// hint shows a sentence about the last refresh.
+function hint(text) {
+  const shown = document.getElementById('hint');
+  shown.textContent = text ? text[0].toUpperCase() + text.slice(1) + '.' : '';
+}
+
+async function details({ namespace, name }) {
+  try {
+    const html = await (await ask('session', new URLSearchParams({ namespace, name }))).text();
+    dialog.replaceChildren(parse(html));
+    if (!dialog.open) dialog.showModal();
+    dialog.scrollTop = 0;
+  } catch (error) {
+    say(error.message);
+    hint(error.message);
+  }
+}
+
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('dialog button');
+  if (!button) return;
+  if ('close' in button.dataset) button.closest('dialog').close();
+  if (button.dataset.terminate) {
+    dialog.close();
+    ending.open(new Map([[button.dataset.terminate, button.dataset.label]]));
+  }
+});
+
+localise(document.body);
+picked.begin(section, address);
+picked.show();
+ending.begin(() => sessions.load());
+
+let seen = {};
+follow(url('events'), (versions) => {
+  const before = seen;
+  seen = versions;
+  if (before.pools !== versions.pools) pools.load(atMostEvery);
+  if (before.sessions !== versions.sessions || before.pools !== versions.pools) sessions.load(atMostEvery);
+});

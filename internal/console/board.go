@@ -1,0 +1,212 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/grid"
+)
+
+// kind is one of the two that are followed.
+type kind int
+
+const (
+	kindPools kind = iota
+	kindSessions
+)
+
+// kinds is how many there are.
+const kinds = 2
+
+// board is what the console knows of the cluster.
+type board struct {
+	mu     sync.Mutex
+	pools  map[types.NamespacedName]*licensing.LicensePool
+	rows   map[types.NamespacedName]*grid.Row
+	states [kinds]state
+	// changed is closed, and replaced, when something does.
+	changed chan struct{}
+}
+
+// state is how well one kind is known.
+type state struct {
+	// version grows with each change.
+	version uint64
+	// known: it was listed, and the person may see it.
+	known bool
+	// err is why it is not known, or why what is known may be old, and since when.
+	err   error
+	since time.Time
+}
+
+func newBoard() *board {
+	return &board{
+		pools:   map[types.NamespacedName]*licensing.LicensePool{},
+		rows:    map[types.NamespacedName]*grid.Row{},
+		changed: make(chan struct{}),
+	}
+}
+
+// touch says that a kind changed. The lock is held.
+func (b *board) touch(k kind) {
+	b.states[k].version++
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// replace puts a whole list in the place of what was known.
+func (b *board) replace(k kind, objects []client.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.empty(k)
+	for _, object := range objects {
+		b.set(object)
+	}
+	b.states[k].known, b.states[k].err = true, nil
+	b.touch(k)
+}
+
+func (b *board) empty(k kind) {
+	switch k {
+	case kindPools:
+		b.pools = map[types.NamespacedName]*licensing.LicensePool{}
+	case kindSessions:
+		b.rows = map[types.NamespacedName]*grid.Row{}
+	}
+}
+
+func (b *board) set(object client.Object) {
+	key := client.ObjectKeyFromObject(object)
+	switch o := object.(type) {
+	case *licensing.LicensePool:
+		b.pools[key] = o
+	case *licensing.UserSession:
+		// Whether the pool is combined is seen when the row is shown.
+		row := grid.NewRow(o, false)
+		b.rows[key] = &row
+	}
+}
+
+func (b *board) put(k kind, object client.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.set(object)
+	b.states[k].err = nil
+	b.touch(k)
+}
+
+func (b *board) remove(k kind, object client.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch k {
+	case kindPools:
+		delete(b.pools, client.ObjectKeyFromObject(object))
+	case kindSessions:
+		delete(b.rows, client.ObjectKeyFromObject(object))
+	}
+	b.touch(k)
+}
+
+// fail keeps what is known, and that it may be old.
+func (b *board) fail(k kind, err error, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &b.states[k]
+	if s.err == nil {
+		s.since = now
+	} else if s.err.Error() == err.Error() {
+		return // nothing new to tell
+	}
+	s.err = err
+	b.touch(k)
+}
+
+// forget drops what is known, since the person may not see it.
+func (b *board) forget(k kind, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := &b.states[k]; s.known || s.err == nil || !apierrors.IsForbidden(s.err) {
+		b.empty(k)
+		*s = state{version: s.version, err: err}
+		b.touch(k)
+	}
+}
+
+// fresh takes in what gateways know of sessions.
+func (b *board) fresh(known map[types.UID]grid.Fresh) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, row := range b.rows {
+		if f, ok := known[row.UID]; ok {
+			// Rows that were handed out stay as they are.
+			updated := *row
+			updated.Refresh(f)
+			b.rows[key] = &updated
+		}
+	}
+	b.touch(kindSessions)
+}
+
+// state is how well a kind is known.
+func (b *board) state(k kind) state {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.states[k]
+}
+
+// versions are those of all kinds, with the channel that is closed when one of them changes.
+func (b *board) versions() ([kinds]uint64, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var versions [kinds]uint64
+	for k := range b.states {
+		versions[k] = b.states[k].version
+	}
+	return versions, b.changed
+}
+
+// poolList is the pools by namespace and name. They may not be changed.
+func (b *board) poolList() []*licensing.LicensePool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	keys := slices.SortedFunc(maps.Keys(b.pools), compareKeys)
+	list := make([]*licensing.LicensePool, len(keys))
+	for i, key := range keys {
+		list[i] = b.pools[key]
+	}
+	return list
+}
+
+// rowList is the sessions that a filter chooses, in no order, and the modules of all.
+func (b *board) rowList(filter *grid.Filter, now time.Time) (rows []grid.Row, modules []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	seen := map[string]bool{}
+	for _, row := range b.rows {
+		seen[row.Module] = true
+		if !filter.Match(row, now) {
+			continue
+		}
+		shown := *row
+		if pool := b.pools[types.NamespacedName{Namespace: row.Namespace, Name: row.Pool}]; pool != nil {
+			shown.ShowSeat = pool.Spec.Named != nil && pool.Spec.Concurrent != nil
+		}
+		rows = append(rows, shown)
+	}
+	return rows, slices.Sorted(maps.Keys(seen))
+}
+
+func compareKeys(a, b types.NamespacedName) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
