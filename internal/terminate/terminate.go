@@ -45,6 +45,8 @@ type Request struct {
 	DryRun bool
 	// Parallel is how many requests are under way at a time; 0: 16.
 	Parallel int
+	// Still, where it is given, says of a record that somebody wrote since it was chosen whether its session is still to be ended.
+	Still func(*licensing.UserSession) bool
 	// Progress, where it is given, is called after each session with the number of those done, never at the same time as another call of it.
 	Progress func(done, of int)
 }
@@ -60,6 +62,8 @@ const (
 	AskedBefore Outcome = "AskedBefore"
 	// Ended: the session had ended or was denied before, and nothing was written.
 	Ended Outcome = "Ended"
+	// Spared: the record was written since it was chosen, and the session is not to be ended any more.
+	Spared Outcome = "Spared"
 	// Gone: there is no such session any more.
 	Gone Outcome = "Gone"
 	// Forbidden: who asks may not end sessions there.
@@ -82,10 +86,10 @@ type Result struct {
 	Err error
 }
 
-// Done says whether the session has ended or is about to: there is nothing left to do about it.
+// Done says whether there is nothing left to do about the session: it has ended, is about to, or is not to be ended.
 func (r *Result) Done() bool {
 	switch r.Outcome {
-	case Asked, AskedBefore, Ended, Gone:
+	case Asked, AskedBefore, Ended, Spared, Gone:
 		return true
 	case Forbidden, Failed, NotTried:
 	}
@@ -139,6 +143,10 @@ func one(ctx context.Context, api client.Client, target Target, request *Request
 				return result.refused(err)
 			}
 			if settled := result.settled(record); settled {
+				return result
+			}
+			if request.Still != nil && record.ResourceVersion != target.ResourceVersion && !request.Still(record) {
+				result.Outcome = Spared
 				return result
 			}
 			revision, looked = record.ResourceVersion, true

@@ -179,6 +179,17 @@ func TestDryRunWritesNothing(t *testing.T) {
 	}
 }
 
+func TestWhoIsBackAtWorkIsSpared(t *testing.T) {
+	w := newWorld(t, on("idle"), on("back"), on("beats"))
+	w.before["back"] = []func() error{w.write(t, "back", func(s *licensing.UserSession) { s.Status.UnsavedWork = true })}
+	w.before["beats"] = []func() error{w.write(t, "beats", func(s *licensing.UserSession) { s.Status.HeardBy = "another" })}
+	results := All(t.Context(), w, []Target{w.target(t, "idle"), w.target(t, "back"), w.target(t, "beats")},
+		Request{Still: func(s *licensing.UserSession) bool { return !s.Status.UnsavedWork }})
+	if results[0].Outcome != Asked || results[1].Outcome != Spared || results[2].Outcome != Asked || !results[1].Done() || w.read(t, "back").Spec.Termination != nil {
+		t.Errorf("%+v", results)
+	}
+}
+
 func TestCalledOff(t *testing.T) {
 	var sessions []*maker.UserSessionBuilder
 	for i := range 20 {
