@@ -42,12 +42,17 @@ func Decode(text string) (*History, error) {
 		}
 		return nil, errPacked
 	}
-	squeezed, err := zlib.NewReader(base64.NewDecoder(base64.StdEncoding, strings.NewReader(body)))
+	packed, err := base64.StdEncoding.DecodeString(body)
+	if err != nil {
+		return nil, errPacked
+	}
+	rest := bytes.NewReader(packed)
+	squeezed, err := zlib.NewReader(rest)
 	if err != nil {
 		return nil, errPacked
 	}
 	data, err := io.ReadAll(io.LimitReader(squeezed, maxPacked))
-	if err != nil || len(data) == maxPacked {
+	if err != nil || len(data) == maxPacked || rest.Len() > 0 {
 		return nil, errPacked
 	}
 	u := &unpacker{data: bytes.NewReader(data)}
@@ -166,7 +171,12 @@ func (u *unpacker) ring(r *ring, reasons []string) {
 			r.buckets[i].uses[m].licensed = int(before)
 		}
 		for i := range r.buckets {
-			r.buckets[i].uses[m].seconds = u.natural()
+			seconds := likeness(r, i, m) + u.signed()
+			if seconds < 0 || seconds > maxNumber {
+				u.fail()
+				return
+			}
+			r.buckets[i].uses[m].seconds = seconds
 		}
 		for i := range r.buckets {
 			r.buckets[i].uses[m].peak = u.within(meanOf(r.buckets[i], m)+u.signed(), 0, math.MaxInt32)
@@ -178,8 +188,28 @@ func (u *unpacker) ring(r *ring, reasons []string) {
 	for i := range r.buckets {
 		r.buckets[i].want = u.count(math.MaxInt32)
 	}
-	for i := range r.buckets {
-		r.buckets[i].denials = u.denials(reasons)
+	for _, reason := range reasons {
+		u.reason(r.buckets, reason)
+	}
+}
+
+// reason reads the columns of one reason's denials.
+func (u *unpacker) reason(buckets []bucket, reason string) {
+	counts := make([]Count, len(buckets))
+	for i := range counts {
+		counts[i].Denied = u.count(math.MaxInt32)
+	}
+	for i := range counts {
+		counts[i].True = u.count(math.MaxInt32)
+	}
+	for i, n := range counts {
+		if n == (Count{}) {
+			continue
+		}
+		if buckets[i].denials == nil {
+			buckets[i].denials = map[string]Count{}
+		}
+		buckets[i].denials[reason] = n
 	}
 }
 

@@ -18,8 +18,8 @@ const MaxEncoded = 100 << 10
 // encodingPrefix names the encoding's version.
 const encodingPrefix = "1:"
 
-// Encode packs the history into text of at most MaxEncoded bytes, all of it ASCII. A history that does not fit loses its oldest hours until it does: two models of 10,000 seats each, which
-// go through all levels each day, fit with all of them (TestTheLargestHistoryFits).
+// Encode packs the history into text of at most MaxEncoded bytes, all of it ASCII. One that does not fit loses the oldest of it until it does, hours first. Two models of
+// 10,000 seats each, which go through all levels each day, fit with all of two years (TestTheLargestHistoryFits).
 func (h *History) Encode() string {
 	for {
 		if text := h.encode(); len(text) <= MaxEncoded || !h.shorten() {
@@ -28,24 +28,31 @@ func (h *History) Encode() string {
 	}
 }
 
-// shorten drops the oldest tenth of the largest ring; false: nothing is left to drop.
+// shorten drops the oldest tenth of the hours down to a week, then of the days down to a quarter, then of what is left; false: nothing is.
 func (h *History) shorten() bool {
-	for _, r := range []*ring{&h.rings[1], &h.rings[0], &h.rings[2]} {
-		if n := len(r.buckets); n > 0 {
-			r.buckets = r.buckets[(n+9)/10:]
+	fine, hours, days := &h.rings[0], &h.rings[1], &h.rings[2]
+	for _, least := range []struct {
+		*ring
+		buckets int
+	}{{hours, 7 * 24}, {days, 91}, {fine, 0}, {hours, 0}, {days, 0}} {
+		if n := len(least.ring.buckets); n > least.buckets {
+			least.ring.buckets = least.ring.buckets[(n+9)/10:]
 			return true
 		}
 	}
 	return false
 }
 
-func (h *History) encode() string {
+func (h *History) encode() string { return wrap(h.bytes()) }
+
+// wrap makes text of bytes.
+func wrap(data []byte) string {
 	var packed bytes.Buffer
 	packed.WriteString(encodingPrefix)
 	text := base64.NewEncoder(base64.StdEncoding, &packed)
 	squeezed := zlib.NewWriter(text)
 	// Writing to memory cannot fail.
-	_, _ = squeezed.Write(h.bytes())
+	_, _ = squeezed.Write(data)
 	_ = squeezed.Close()
 	_ = text.Close()
 	return packed.String()
@@ -127,8 +134,8 @@ func (p *packer) ring(r *ring, reasons []string) {
 			p.signed(int64(b.uses[m].licensed - before.licensed))
 			before = b.uses[m]
 		}
-		for _, b := range r.buckets {
-			p.natural(b.uses[m].seconds)
+		for i, b := range r.buckets {
+			p.signed(b.uses[m].seconds - likeness(r, i, m))
 		}
 		for _, b := range r.buckets {
 			p.signed(int64(b.uses[m].peak) - meanOf(b, m))
@@ -140,9 +147,26 @@ func (p *packer) ring(r *ring, reasons []string) {
 	for _, b := range r.buckets {
 		p.count(b.want)
 	}
-	for _, b := range r.buckets {
-		p.denials(b.denials, reasons)
+	for _, reason := range reasons {
+		for _, b := range r.buckets {
+			p.count(b.denials[reason].Denied)
+		}
+		for _, b := range r.buckets {
+			p.count(b.denials[reason].True)
+		}
 	}
+}
+
+// likeness is what a bucket's connection-seconds are likely to be near: those a day earlier, or in the ring of days a week.
+func likeness(r *ring, i, m int) int64 {
+	cycle := int(day / r.length)
+	if cycle == 1 {
+		cycle = 7
+	}
+	if i < cycle {
+		return 0
+	}
+	return r.buckets[i-cycle].uses[m].seconds
 }
 
 // meanOf is near the peak, as a rule.
