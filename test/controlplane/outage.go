@@ -31,3 +31,18 @@ func (c *Cluster) RestartAPIServer(ctx context.Context) error {
 
 // EtcdURL is where etcd serves its clients, without TLS: for tests that read the history that the API server wrote, over its outages as well.
 func (c *Cluster) EtcdURL() string { return c.etcdURL }
+
+// StopEtcd ends etcd alone: the API server answers, and can neither read nor write. Its data stays.
+func (c *Cluster) StopEtcd() error { return c.etcd.stop(otherGrace) }
+
+// RestartEtcd starts etcd after StopEtcd, at the same address with the same data, and returns when the API server is ready again.
+func (c *Cluster) RestartEtcd(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := c.startEtcd(); err != nil {
+		return err
+	}
+	return c.wait(ctx, c.etcd, func() error {
+		return c.client.Discovery().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error()
+	})
+}

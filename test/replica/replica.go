@@ -168,6 +168,9 @@ func (r *Replica) Pause() error { return r.child.Signal(syscall.SIGSTOP) }
 // Resume lets a paused process go on.
 func (r *Replica) Resume() error { return r.child.Signal(syscall.SIGCONT) }
 
+// LogPath is the file of the replica's log.
+func (r *Replica) LogPath() string { return r.log }
+
 // Log is what the replica has written to its log so far.
 func (r *Replica) Log() string {
 	text, err := os.ReadFile(r.log)
