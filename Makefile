@@ -97,6 +97,19 @@ test: ## Everything that must hold: all tests against a real control plane, lint
 	hack/stage.sh "Verify" $(MAKE) verify
 	echo "All of it holds."
 
+# How long things break, the seed (default: drawn), how many users, and a fault to plant: oversold or expired.
+CHAOS_TIME ?= 5m
+CHAOS_SEED ?=
+CHAOS_USERS ?= 500
+CHAOS_PLANT ?=
+
+.PHONY: chaos
+chaos: ## Faults for CHAOS_TIME (5m) while users work, every revision checked; ends with status 1 on a broken promise
+	@export KUBEBUILDER_ASSETS="$$(hack/assets.sh)"
+	export CHAOS_TIME='$(CHAOS_TIME)' CHAOS_SEED='$(CHAOS_SEED)' CHAOS_USERS='$(CHAOS_USERS)' CHAOS_PLANT='$(CHAOS_PLANT)'
+	go build -o bin/chaos ./test/chaos
+	exec bin/chaos
+
 .PHONY: lint
 lint: ## Lint the code, api/ by the Kubernetes API conventions, and see that config/ builds
 	@status=0

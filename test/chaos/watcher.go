@@ -131,7 +131,8 @@ func (w *watcher) takeSession(s *licensing.UserSession, e history.Entry) {
 		return
 	}
 	delete(w.live, s.UID)
-	if _, ended := w.ends[s.UID]; ended || (e.Type == history.Deleted && !known) {
+	// A login that was withdrawn while it waited had no session yet that could end.
+	if _, ended := w.ends[s.UID]; ended || (e.Type == history.Deleted && (!known || before.Status.State != licensing.SessionActive)) {
 		return
 	}
 	switch {
