@@ -1,0 +1,158 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package chart
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seatkeeper/seatkeeper/internal/usage"
+)
+
+// Chart is what is drawn: the connections of one licensing model of one pool over a period (A5).
+type Chart struct {
+	Namespace, Pool string
+	// Series is the data. Its points follow each other without a hole.
+	Series *usage.Series
+	// Connected is the number of connections that were open at the end of what is known, Series.Through.
+	Connected int
+	// Zone is where the viewer's clock is; nil: UTC.
+	Zone *time.Location
+	// Note stands below the picture, in as many lines as it needs and has room for; advice, for example. Empty: none.
+	Note string
+	// Empty stands in the picture if nothing in the period is on record. The default says no more than that.
+	Empty string
+}
+
+// Of is the chart of a pool's history, for a model and the period that ends now.
+func Of(namespace, pool string, history *usage.History, model usage.Model, period usage.Period, now time.Time) *Chart {
+	return &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model)}
+}
+
+func (c *Chart) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
+
+// from and to are the ends of the picture. A last point that is not over yet ends where the record does: what is still to come is no gap.
+func (c *Chart) from() time.Time { return c.Series.From }
+
+func (c *Chart) to() time.Time {
+	through := c.Series.Through
+	if n := len(c.Series.Points); n > 0 && through.After(c.Series.Points[n-1].Start) && through.Before(c.Series.To) {
+		return through
+	}
+	return c.Series.To
+}
+
+// sentences tell the figures.
+func (c *Chart) sentences(f figures) []string {
+	if f.last == nil {
+		return nil
+	}
+	denied := "Denied: " + strconv.Itoa(f.denials.Denied)
+	if f.denials.Denied > 0 {
+		denied += fmt.Sprintf(" (%d true)", f.denials.True)
+	}
+	recorded := "all of the time"
+	if !f.complete() {
+		recorded = strconv.FormatFloat(math.Floor(f.recorded*1000)/10, 'f', -1, 64) + "% of the time"
+	}
+	return []string{
+		fmt.Sprintf("Open %s: %s", c.moment(c.Series.Through), ofLicensed(c.Connected, f.last.licensed)),
+		fmt.Sprintf("Most at once: %s, %s", ofLicensed(f.peak.peak, f.peak.licensed), c.moment(f.peak.peakStart)),
+		denied,
+		"On record: " + recorded,
+	}
+}
+
+func ofLicensed(connections, licensed int) string {
+	if licensed == usage.NotLicensed {
+		return strconv.Itoa(connections)
+	}
+	return fmt.Sprintf("%d of %d", connections, licensed)
+}
+
+// moment names a time of the period in the viewer's time zone, as exactly as the period asks for.
+func (c *Chart) moment(at time.Time) string {
+	if c.Series.Step >= 24*time.Hour {
+		return at.In(c.zone()).Format("2 Jan 2006")
+	}
+	return at.In(c.zone()).Format("Mon 2 Jan 15:04")
+}
+
+// number writes a mean: with one decimal where it tells something.
+func number(mean float64) string {
+	if mean >= 100 || math.Abs(mean-math.Round(mean)) < 0.05 {
+		return strconv.FormatFloat(mean, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(mean, 'f', 1, 64)
+}
+
+// Title names the pool and the model.
+func (c *Chart) Title() string {
+	return printable(fmt.Sprintf("%s in %s: %s connections", c.Pool, c.Namespace, strings.ToLower(string(c.Series.Model))))
+}
+
+// subtitle is the period as the viewer writes it.
+func (c *Chart) subtitle() string {
+	const layout = "Mon 2 Jan 2006 15:04"
+	period := string(c.Series.Period)
+	if period != "" {
+		period = strings.ToUpper(period[:1]) + period[1:] + ": "
+	}
+	return period + c.from().In(c.zone()).Format(layout) + " to " + c.to().In(c.zone()).Format(layout+" MST")
+}
+
+// exactly is the period in the unambiguous format (B7).
+func (c *Chart) exactly() string {
+	return c.written(c.from()) + " to " + c.written(c.to())
+}
+
+func (c *Chart) written(at time.Time) string { return at.In(c.zone()).Format(time.RFC3339) }
+
+// Description tells in sentences what the picture shows, for those who do not see it.
+func (c *Chart) Description() string {
+	f := figuresOf(c.stretches())
+	sentences := []string{c.subtitle(), c.exactly()}
+	if f.last == nil {
+		sentences = append(sentences, strings.TrimSuffix(c.emptyText(), "."))
+	}
+	sentences = append(sentences, c.sentences(f)...)
+	return strings.Join(sentences, ". ") + "."
+}
+
+// span names a duration in the largest unit that divides it, as in "each hour", "each 5 min".
+func span(d time.Duration) string {
+	count, one, many := int(d/time.Minute), "minute", "min"
+	switch {
+	case d >= 24*time.Hour:
+		count, one, many = int(d/(24*time.Hour)), "day", "days"
+	case d >= time.Hour && d%time.Hour == 0:
+		count, one, many = int(d/time.Hour), "hour", "h"
+	}
+	if count == 1 {
+		return one
+	}
+	return strconv.Itoa(count) + " " + many
+}
+
+func (c *Chart) emptyText() string {
+	return printable(cmp.Or(c.Empty, "No data yet: nothing was recorded in this period."))
+}
+
+func (c *Chart) note() string { return printable(c.Note) }
+
+// printable is the text in one line, without what would move a terminal's cursor or be seen by nobody.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, strings.Join(strings.Fields(text), " "))
+}
