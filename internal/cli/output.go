@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,11 +25,19 @@ const (
 // output is the format of what a command prints.
 type output struct {
 	format string
-	data   *genericclioptions.JSONYamlPrintFlags
+	// people are the formats that people read, others are further ones.
+	people, others []string
+	data           *genericclioptions.JSONYamlPrintFlags
 }
 
-func newOutput() output {
-	return output{format: outputTable, data: genericclioptions.NewJSONYamlPrintFlags()}
+// newOutput is that of a command that prints a table or objects, or something else yet.
+func newOutput(others ...string) output {
+	return output{format: outputTable, people: []string{outputTable, outputWide}, others: others, data: genericclioptions.NewJSONYamlPrintFlags()}
+}
+
+// newDataOutput is that of a command that describes objects in its own way, or prints them.
+func newDataOutput() output {
+	return output{data: genericclioptions.NewJSONYamlPrintFlags(), others: []string{outputName}}
 }
 
 func (o *output) bind(cmd *cobra.Command) {
@@ -37,18 +46,20 @@ func (o *output) bind(cmd *cobra.Command) {
 }
 
 func (o *output) formats() []string {
-	return append([]string{outputTable, outputWide}, o.data.AllowedFormats()...)
+	return slices.Concat(o.people, o.data.AllowedFormats(), o.others)
 }
 
 func (o *output) validate() error {
-	if !slices.Contains(o.formats(), o.format) {
+	if o.format != "" && !slices.Contains(o.formats(), o.format) {
 		return fmt.Errorf("--output must be one of %s: it is %q", strings.Join(o.formats(), ", "), o.format)
 	}
 	return nil
 }
 
 // table says whether a table is printed, and not the objects themselves.
-func (o *output) table() bool { return o.format == outputTable || o.format == outputWide }
+func (o *output) table() bool {
+	return o.format == "" || o.format == outputTable || o.format == outputWide
+}
 
 func (o *output) wide() bool { return o.format == outputWide }
 
@@ -65,7 +76,26 @@ func (o *output) object(out io.Writer, obj runtime.Object) error {
 func columns(out io.Writer, rows [][]string) error {
 	w := printers.GetNewTabWriter(out)
 	for _, row := range rows {
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		fmt.Fprintln(w, cellsOf(row))
 	}
 	return w.Flush()
+}
+
+// cellsOf is a row for a tab writer. What people may write freely must neither break the row nor speak to the terminal.
+func cellsOf(row []string) string {
+	cells := make([]string, len(row))
+	for i, cell := range row {
+		cells[i] = printable(cell)
+	}
+	return strings.Join(cells, "\t")
+}
+
+// printable is a text with a mark in place of each character that a terminal takes for an order: control characters, and those that turn the direction of writing.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, strings.ToValidUTF8(text, string(unicode.ReplacementChar)))
 }

@@ -12,12 +12,18 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	"k8s.io/utils/clock"
+
+	"github.com/seatkeeper/seatkeeper/internal/grid"
 )
 
 // Environment is what commands need of the outside world.
 type Environment struct {
 	Streams genericiooptions.IOStreams
 	Clock   clock.PassiveClock
+	// Reader is how the person who reads writes times.
+	Reader grid.Reader
+	// Interactive says that a person sits before standard input and standard error.
+	Interactive bool
 	// Version is that of the program.
 	Version string
 }
@@ -59,6 +65,13 @@ func NewCommand(env Environment) *cobra.Command {
 	root.AddCommand(
 		newConsoleCommand(env, cluster),
 		newPoolsCommand(env, cluster),
+		newSessionsCommand(env, cluster),
+		newShowCommand(env, cluster),
+		newWhyCommand(env, cluster),
+		newTerminateCommand(env, cluster),
+		newAccountsCommand(env, cluster),
+		newWhoAmICommand(env, cluster),
+		newCompletionCommand(env),
 		newVersionCommand(env),
 	)
 	return root

@@ -93,7 +93,7 @@ func current(s *licensing.UserSession, asker string) string {
 }
 
 // Own says whether a session of this user is one of who asks; the case of names does not matter.
-func Own(user, asker string) bool { return asker != "" && fold(user) == fold(asker) }
+func Own(user, asker string) bool { return asker != "" && Fold(user) == Fold(asker) }
 
 func people(s *licensing.UserSession) []Field {
 	c := s.Spec.Client

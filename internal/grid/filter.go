@@ -50,19 +50,19 @@ func holds[T comparable](wanted []T, value T) bool {
 }
 
 func (f *Filter) matchUser(user string) bool {
-	return len(f.Users) == 0 || slices.ContainsFunc(f.Users, func(pattern string) bool { return like(fold(user), fold(pattern)) })
+	return len(f.Users) == 0 || slices.ContainsFunc(f.Users, func(pattern string) bool { return like(Fold(user), Fold(pattern)) })
 }
 
 func (f *Filter) matchText(r *Row) bool {
 	if f.Text == "" {
 		return true
 	}
-	text := fold(f.Text)
-	return slices.ContainsFunc([]string{r.User, r.FullName, r.Name, r.Pool, r.Module, r.ClientIP, r.ClientHost}, func(s string) bool { return strings.Contains(fold(s), text) })
+	text := Fold(f.Text)
+	return slices.ContainsFunc([]string{r.User, r.FullName, r.Name, r.Pool, r.Module, r.ClientIP, r.ClientHost}, func(s string) bool { return strings.Contains(Fold(s), text) })
 }
 
-// fold makes texts equal that differ by case alone.
-func fold(s string) string { return strings.ToLower(strings.ToUpper(s)) }
+// Fold makes texts equal that differ by case alone.
+func Fold(s string) string { return strings.ToLower(strings.ToUpper(s)) }
 
 // like says whether a text is as a pattern says, in which each * stands for any characters.
 func like(text, pattern string) bool {

@@ -89,7 +89,7 @@ func compareBy(a, b *Row, by Order) int {
 		second, _ := b.Duration()
 		return cmp.Compare(first, second)
 	case ByUser, ByFullName, ByPool, ByState, BySeat, ByModule, ByClientIP:
-		return cmp.Compare(fold(word(a, by)), fold(word(b, by)))
+		return cmp.Compare(Fold(word(a, by)), Fold(word(b, by)))
 	}
 	return 0
 }
