@@ -75,6 +75,9 @@ func (l *lane) run(ctx context.Context, from, to time.Duration, faults []fault) 
 	}
 	switched := l.name != lanePlaces
 	for sleep(ctx, l.between(from, to)) {
+		if l.name != laneAdmin && !sleep(ctx, l.calm(time.Since(l.began))) {
+			return
+		}
 		if !switched && !l.electing() {
 			switched = true
 			l.allLead()
@@ -88,6 +91,17 @@ func (l *lane) run(ctx context.Context, from, to time.Duration, faults []fault) 
 		}
 		l.now(l.name, "")
 	}
+}
+
+// Faults come in storms, with calm between: after each change of the leader everybody is spared for two heartbeats and 5 s, so that without calm nobody would ever be idle or lost for long enough.
+const storm, calm = 110 * time.Second, 100 * time.Second
+
+// calm is how long the calm lasts on; 0: there is a storm.
+func (l *lane) calm(since time.Duration) time.Duration {
+	if into := since % (storm + calm); into > storm {
+		return storm + calm - into
+	}
+	return 0
 }
 
 func (l *lane) between(from, to time.Duration) time.Duration {

@@ -94,7 +94,7 @@ func newScene(ctx context.Context, o options) (s *scene, err error) {
 	if err := s.startReplicas(ctx); err != nil {
 		return nil, err
 	}
-	s.crowd = newCrowd(s)
+	s.crowd, s.began = newCrowd(s), time.Now()
 	return s, nil
 }
 
