@@ -4,10 +4,12 @@
 package main
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/seatkeeper/seatkeeper/internal/history"
 )
@@ -33,7 +35,13 @@ func checkFile(o *options, file string, out io.Writer) (int, error) {
 		return unknown, err
 	}
 	defer f.Close()
-	entries, err := history.Read(f)
+	var text io.Reader = f
+	if strings.HasSuffix(file, ".gz") {
+		if text, err = gzip.NewReader(f); err != nil {
+			return unknown, err
+		}
+	}
+	entries, err := history.Read(text)
 	if err != nil {
 		return unknown, err
 	}

@@ -20,7 +20,7 @@ import (
 
 const usage = `Usage:
   go run ./hack/history record [flags] FILE      write down every change of pools, accounts, sessions and their Events, until Ctrl-C
-  go run ./hack/history check [flags] FILE...    read such files and say what breaks a promise; each file is a history of its own
+  go run ./hack/history check [flags] FILE...    read such files, packed too (.gz), and say what breaks a promise; each file is a history of its own
   go run ./hack/history follow [flags]           both at once, live, until Ctrl-C
 
 What is checked, at every revision (the numbers are those of docs/design.md):

@@ -5,6 +5,8 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,6 +34,24 @@ func write(t *testing.T, entries ...history.Entry) string {
 	return file
 }
 
+// pack packs a file, as test/chaos leaves it.
+func pack(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(text); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(file+".gz", packed.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return file + ".gz"
+}
+
 func TestCheck(t *testing.T) {
 	now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 	began := history.Entry{Type: history.Began, Revision: 1, Seen: now}
@@ -50,6 +70,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"a legal history", []string{"check", legal}, allWell, "3 entries, revisions 1 to 2, 0 findings, 0 gaps"},
 		{"an oversold pool", []string{"check", oversold}, broken, "revision 3: invariant 1: "},
+		{"a packed file", []string{"check", pack(t, oversold)}, broken, "revision 3: invariant 1: "},
 		{"as JSON", []string{"check", "-json", oversold}, broken, `{"invariant":1,"revision":3,"objects":["UserSession default/s","LicensePool default/p"]`},
 		{"a gap", []string{"check", gap}, unknown, "what happened after revision 3 and up to 9 is not known (too old)"},
 		{"several, one of them broken", []string{"check", gap, oversold, legal}, broken, "invariant 1"},

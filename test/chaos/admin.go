@@ -15,7 +15,7 @@ import (
 
 // adminActs are what administrators and pipelines do. One that fails, since the API server is away, is let be; what must be put right again is tried until it succeeds.
 var adminActs = []fault{
-	{"seats changed", 18, func(ctx context.Context, l *lane) {
+	{18, func(ctx context.Context, l *lane) {
 		p := l.pool("gitops")
 		low := 1 + l.random.IntN(p.seats)
 		l.breaks("seats lowered and raised", "the seats of %s are lowered from %d to %d, for a while", p.name, p.seats, low)
@@ -23,7 +23,7 @@ var adminActs = []fault{
 		sleep(ctx, l.between(5*time.Second, 30*time.Second))
 		l.setSeats(p, p.seats)
 	}},
-	{"pool deleted", 10, func(ctx context.Context, l *lane) {
+	{10, func(ctx context.Context, l *lane) {
 		p := l.pool("gitops")
 		d := l.between(2*time.Second, 60*time.Second)
 		l.breaks("pool deleted and applied again", "the pool %s is deleted, and applied again after %s", p.name, d.Round(time.Second))
@@ -36,7 +36,7 @@ var adminActs = []fault{
 			return nil
 		})
 	}},
-	{"session deleted", 30, func(_ context.Context, l *lane) {
+	{30, func(_ context.Context, l *lane) {
 		for _, s := range l.history.some(l.random, 1, nil) {
 			l.tally.add(faults, "session deleted (kubectl delete)")
 			_ = l.try(func(ctx context.Context) error {
@@ -44,9 +44,9 @@ var adminActs = []fault{
 			})
 		}
 	}},
-	{"session terminated", 24, func(_ context.Context, l *lane) { l.terminate(1) }},
-	{"sessions terminated", 8, func(_ context.Context, l *lane) { l.terminate(5) }},
-	{"account replaced", 10, func(ctx context.Context, l *lane) {
+	{24, func(_ context.Context, l *lane) { l.terminate(1) }},
+	{8, func(_ context.Context, l *lane) { l.terminate(5) }},
+	{10, func(ctx context.Context, l *lane) {
 		p := l.pool("combined")
 		account := p.account(l.random.IntN(p.accounts))
 		l.breaks("named account deleted and made again", "the account of %s is deleted, and made again", account.Spec.UserName)
@@ -62,7 +62,7 @@ var adminActs = []fault{
 }
 
 func (l *lane) pool(name string) *pool {
-	for _, p := range pools {
+	for _, p := range l.pools {
 		if p.name == name {
 			return p
 		}

@@ -48,7 +48,7 @@ func newCrowd(s *scene) *crowd {
 func (c *crowd) start(context.Context) {
 	number := uint64(100)
 	within := min(30*time.Second, c.scene.o.length/10)
-	for _, p := range pools {
+	for _, p := range c.scene.pools {
 		for i := range p.users {
 			number++
 			u := &user{crowd: c, pool: p, number: i, name: p.user(i), random: c.scene.o.random(number), transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}}

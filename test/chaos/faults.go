@@ -36,9 +36,8 @@ type lane struct {
 
 // fault is something to break, and for how long; it mends it before it returns.
 type fault struct {
-	name string
-	of   int // how often it is chosen, among the others of its lane
-	do   func(context.Context, *lane)
+	of int // how often it is chosen, among the others of its lane
+	do func(context.Context, *lane)
 }
 
 // breakThings starts the lanes. Wait on what is returned until all is mended, after the context has ended.
@@ -128,23 +127,23 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // placeFaults are done to the operator's processes.
 var placeFaults = []fault{
-	{"killed", 30, func(_ context.Context, l *lane) {
+	{30, func(_ context.Context, l *lane) {
 		p, who := l.victim()
 		l.breaks("replica killed (SIGKILL)", "%s is killed", who)
 		l.kill(p)
 	}},
-	{"two killed", 8, func(_ context.Context, l *lane) {
+	{8, func(_ context.Context, l *lane) {
 		p, who := l.victim()
 		other := l.places[p.number%replicas]
 		l.breaks("two replicas killed (SIGKILL)", "%s and replica %d are killed", who, other.number)
 		l.must(p.now(true).Kill(), other.now(true).Kill())
 		l.must(p.launch(), other.launch())
 	}},
-	{"paused", 15, func(ctx context.Context, l *lane) { l.pause(ctx, l.between(2*time.Second, 12*time.Second), "") }},
-	{"paused for long", 22, func(ctx context.Context, l *lane) {
+	{15, func(ctx context.Context, l *lane) { l.pause(ctx, l.between(2*time.Second, 12*time.Second), "") }},
+	{22, func(ctx context.Context, l *lane) {
 		l.pause(ctx, l.between(18*time.Second, 45*time.Second), " for longer than its lease")
 	}},
-	{"restarted", 25, func(_ context.Context, l *lane) {
+	{25, func(_ context.Context, l *lane) {
 		p, who := l.victim()
 		l.breaks("replica restarted (SIGTERM)", "%s is restarted", who)
 		l.restart(p)

@@ -186,7 +186,7 @@ func (c *crowd) reckon() {
 			find(fmt.Sprintf("%s of %s signed out of the session %s, and it has not ended", l.who, l.pool, l.name))
 		}
 	}
-	for _, p := range pools {
+	for _, p := range c.scene.pools {
 		if most, when := mostAtOnce(c.stays[p.name]); p.loneSeats && most > p.seats {
 			find(fmt.Sprintf("the pool %s has %d seats, and %d users had one at %s", p.name, p.seats, most, when.Format(time.TimeOnly)))
 		}

@@ -34,26 +34,24 @@ type pool struct {
 	users, seats, accounts int
 }
 
-// The shortest idle timeout that there is, 60 s, needs heartbeats every 15 s to be kept over a failover.
-var pools = []*pool{
-	// Enough for everybody.
-	{name: "desk", share: 48, perUser: 1.1, works: 100 * time.Second, idle: 120 * time.Second, lost: 90 * time.Second, interval: 20 * time.Second,
-		rules: func(b *build.LicensePoolBuilder) *build.LicensePoolBuilder { return b.Prompt(30*time.Second, "Web") }},
-	// Too few, so that a seat changes hands whenever it gets free.
-	{name: "scarce", share: 14, perUser: 0.3, works: 25 * time.Second, idle: 60 * time.Second, lost: 60 * time.Second, interval: 15 * time.Second, loneSeats: true},
-	// Too few, and people queue.
-	{name: "queue", share: 10, perUser: 0.3, wait: 45 * time.Second, works: 25 * time.Second, idle: 60 * time.Second, lost: 60 * time.Second, interval: 15 * time.Second, loneSeats: true},
-	// Named and concurrent users with several sessions each, of which the oldest makes room.
-	{name: "combined", share: 16, perUser: 0.5, named: true, wait: 10 * time.Second, works: 70 * time.Second, idle: 90 * time.Second, lost: 90 * time.Second, interval: 20 * time.Second,
-		rules: func(b *build.LicensePoolBuilder) *build.LicensePoolBuilder {
-			return b.MaxPerUser(2, licensing.LimitTerminateOldest).UnsavedWorkTimeout(150 * time.Second).OnClientExit(licensing.ExitEndSession)
-		}},
-	// What a pipeline changes, deletes and applies again.
-	{name: "gitops", share: 12, perUser: 0.8, wait: 5 * time.Second, works: 70 * time.Second, idle: 90 * time.Second, lost: 90 * time.Second, interval: 20 * time.Second},
-}
-
-// size says how many users and seats the pools have, of so many users.
-func size(users int) {
+// poolsFor are the pools, with users and seats for so many users. The shortest idle timeout that there is, 60 s, needs heartbeats every 15 s to be kept over a failover.
+func poolsFor(users int) []*pool {
+	pools := []*pool{
+		// Enough for everybody.
+		{name: "desk", share: 48, perUser: 1.1, works: 100 * time.Second, idle: 120 * time.Second, lost: 90 * time.Second, interval: 20 * time.Second,
+			rules: func(b *build.LicensePoolBuilder) *build.LicensePoolBuilder { return b.Prompt(30*time.Second, "Web") }},
+		// Too few, so that a seat changes hands whenever it gets free.
+		{name: "scarce", share: 14, perUser: 0.3, works: 25 * time.Second, idle: 60 * time.Second, lost: 60 * time.Second, interval: 15 * time.Second, loneSeats: true},
+		// Too few, and people queue.
+		{name: "queue", share: 10, perUser: 0.3, wait: 45 * time.Second, works: 25 * time.Second, idle: 60 * time.Second, lost: 60 * time.Second, interval: 15 * time.Second, loneSeats: true},
+		// Named and concurrent users with several sessions each, of which the oldest makes room.
+		{name: "combined", share: 16, perUser: 0.5, named: true, wait: 10 * time.Second, works: 70 * time.Second, idle: 90 * time.Second, lost: 90 * time.Second, interval: 20 * time.Second,
+			rules: func(b *build.LicensePoolBuilder) *build.LicensePoolBuilder {
+				return b.MaxPerUser(2, licensing.LimitTerminateOldest).UnsavedWorkTimeout(150 * time.Second).OnClientExit(licensing.ExitEndSession)
+			}},
+		// What a pipeline changes, deletes and applies again.
+		{name: "gitops", share: 12, perUser: 0.8, wait: 5 * time.Second, works: 70 * time.Second, idle: 90 * time.Second, lost: 90 * time.Second, interval: 20 * time.Second},
+	}
 	for _, p := range pools {
 		p.users = max(2, users*p.share/100)
 		p.seats = max(1, int(float64(p.users)*p.perUser))
@@ -61,6 +59,7 @@ func size(users int) {
 			p.accounts = p.users / 3
 		}
 	}
+	return pools
 }
 
 // pool is what is applied.

@@ -37,6 +37,7 @@ type scene struct {
 	dir   string
 	began time.Time
 	front *replica.Balancer
+	pools []*pool
 
 	places  [replicas]*place
 	token   *token
@@ -55,7 +56,7 @@ func newScene(ctx context.Context, o options) (s *scene, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s = &scene{o: o, dir: dir, began: time.Now(), elect: true, tally: newTally(), current: map[string]string{}}
+	s = &scene{o: o, dir: dir, began: time.Now(), elect: true, pools: poolsFor(o.users), tally: newTally(), current: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close(true))
@@ -78,8 +79,7 @@ func newScene(ctx context.Context, o options) (s *scene, err error) {
 	if err := s.API.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}); err != nil {
 		return nil, err
 	}
-	size(o.users)
-	for _, p := range pools {
+	for _, p := range s.pools {
 		for _, object := range p.objects() {
 			if err := s.API.Create(ctx, object); err != nil {
 				return nil, err
