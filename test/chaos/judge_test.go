@@ -6,6 +6,10 @@ package main
 import (
 	"testing"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/seatkeeper/seatkeeper/pkg/client"
 )
 
 func TestMostAtOnce(t *testing.T) {
@@ -67,6 +71,34 @@ func TestMayExpire(t *testing.T) {
 		v.mayExpire(ending{at: now}, c.reachable, func(string, ...any) { found++ })
 		if found != c.found || s.tally.total(excepted) != c.excepted {
 			t.Errorf("%s: %d findings, %d not judged", name, found, s.tally.total(excepted))
+		}
+	}
+}
+
+// Who was not told, who signed out in vain, and more users with a seat than there are seats.
+func TestReckon(t *testing.T) {
+	now := time.Unix(100000, 0)
+	p := &pool{name: "p", seats: 1, loneSeats: true}
+	for name, c := range map[string]struct {
+		on    *visit
+		left  []leave
+		stays []stay
+		found int
+	}{
+		"all is well":       {on: &visit{uid: "on", granted: now}, left: []leave{{uid: "ended"}}, stays: []stay{{now.Add(-time.Hour), now}}},
+		"not told":          {on: &visit{uid: "ended", granted: now, heard: now}, found: 1},
+		"told":              {on: &visit{uid: "ended", granted: now, heard: now, end: &client.End{}}},
+		"about to leave":    {on: &visit{uid: "ended", granted: now, heard: now, left: now}},
+		"signed out, alive": {on: &visit{uid: "on", granted: now}, left: []leave{{uid: "on"}}, found: 1},
+		"two in one seat":   {on: &visit{uid: "on", granted: now}, stays: []stay{{now.Add(-time.Hour), now.Add(time.Second)}}, found: 1},
+	} {
+		s := &scene{tally: newTally(), pools: []*pool{p}, history: &watcher{ends: map[types.UID]ending{"ended": {at: now.Add(time.Minute)}}}}
+		s.crowd = newCrowd(s)
+		c.on.user = &user{pool: p, crowd: s.crowd}
+		s.crowd.arrived(c.on)
+		s.crowd.leaves, s.crowd.stays["p"] = c.left, c.stays
+		if s.crowd.reckon(); s.tally.found() != c.found {
+			t.Errorf("%s: %v", name, s.tally.findings)
 		}
 	}
 }
