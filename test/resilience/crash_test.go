@@ -19,8 +19,9 @@ const (
 	lostAfter = 20 * time.Second
 	// slack is for a busy machine.
 	slack = 30 * time.Second
-	// soonLeads is how long another replica takes to grant at the very most: less than two leases of 15 s on a busy machine. Measured, it is about one, less what had run of it when the leader died.
-	soonLeads = 30 * time.Second
+	// soonGrants is how long another replica takes to grant at the very most, on a machine with ten times the work that it can do. Measured on one that is not busy, it is about one lease of 15 s, less what
+	// had run of it when the leader died.
+	soonGrants = time.Minute
 )
 
 func crashOfAFollower(ctx context.Context) { crash(ctx, false) }
@@ -71,7 +72,7 @@ func crash(ctx context.Context, killLeader bool) {
 	if killLeader {
 		measured("the leader killed (SIGKILL): the other led %s later", seconds(s.leadSince(ctx).Sub(killed)))
 	}
-	Expect(took).To(BeNumerically("<", soonLeads))
+	Expect(took).To(BeNumerically("<", soonGrants))
 
 	for _, u := range gone {
 		after := u.ends(ctx).Sub(killed)

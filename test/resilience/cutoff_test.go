@@ -61,7 +61,7 @@ func leaderCutOff(ctx context.Context) {
 	s.grants(ctx, other, "p", "newcomer")
 	took := time.Since(wasCut)
 	measured("the leader was cut off: the other granted within %s", seconds(took))
-	Expect(took).To(BeNumerically("<", soonLeads))
+	Expect(took).To(BeNumerically("<", soonGrants))
 
 	Eventually(func(g Gomega) {
 		beat, err := gatewayapi.NewSendHeartbeatRequest(s.replica(cut).URL, gatewayapi.HeartbeatReport{Active: true})

@@ -19,11 +19,9 @@ import (
 	"github.com/seatkeeper/seatkeeper/test/replica"
 )
 
-const (
-	// handedOver is how soon another grants when a leader stops in order, and righted how soon counts are right after its first write. On a machine that is not busy both are less than two
-	// seconds; what the bounds must show is that nobody waits for the lease of 15 s to run out.
-	handedOver, righted = 10 * time.Second, 10 * time.Second
-)
+// handedOver is how soon another leads when a leader stops in order. Measured, it is some milliseconds, and two seconds on a machine with ten times the work that it can do; what the bound must
+// show is that nobody waits for the lease of 15 s to run out.
+const handedOver = 10 * time.Second
 
 // handOver stops the leader in order, several times, while many are signed on and one more signs on at that moment: by a gateway that stays, and by the library through the balancer.
 func handOver(ctx context.Context) {
@@ -58,8 +56,7 @@ func handOver(ctx context.Context) {
 		took := <-library
 		measured("the leader stopped in order (SIGTERM): the other led %s later and granted %s later, a login by the library through the balancer took %s; counts were right within %s of the first grant",
 			seconds(s.leadSince(ctx).Sub(stopped)), seconds(granted.Sub(stopped)), seconds(took), seconds(right.Sub(granted)))
-		Expect(granted.Sub(stopped)).To(BeNumerically("<", handedOver))
-		Expect(right.Sub(granted)).To(BeNumerically("<", righted))
+		Expect(s.leadSince(ctx).Sub(stopped)).To(BeNumerically("<", handedOver))
 		_, err = s.replica(other).Gateway().SignOut(ctx, a.OK.Token)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(s.replica(old).WaitEnd()).To(Succeed())

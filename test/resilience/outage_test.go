@@ -81,7 +81,7 @@ func outage(ctx context.Context, how string, takeAway, giveBack func(*world, con
 	newcomer.work()
 	took := time.Since(back)
 	measured("the API server was %s: a login was granted %s after it was back", how, seconds(took))
-	Expect(took).To(BeNumerically("<", soonLeads))
+	Expect(took).To(BeNumerically("<", soonGrants))
 
 	for _, u := range users {
 		Eventually(func() time.Time { return s.history.record(s.ns, u.Name()).Status.LastActivityTime.Time }).WithContext(ctx).
