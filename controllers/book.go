@@ -43,6 +43,8 @@ type book struct {
 	// firstSeen is when each undecided session was first seen here.
 	firstSeen map[types.UID]time.Time
 	rivalry   rivalry
+	// drawn is the term that this manager last drew, whether or not it came to hold it.
+	drawn string
 	// rulesRevision is the pool's revision when this manager first saw the rules in force.
 	rulesRevision uint64
 	// adopted is when this manager took over the sessions that were there; found are those.
@@ -54,7 +56,7 @@ type book struct {
 	brake seating.Brake
 	// departed are ends that this manager did not write, or cannot say whether it did, and that are not told of yet.
 	departed []departure
-	// unsure are the ends whose write failed without saying whether it was applied, by uid.
+	// unsure are the ends, of each session by its uid, whose write failed without saying whether it was applied; a conflict does not say it either, since a request may arrive twice.
 	unsure sync.Map
 	// awaitedSince is since when sessions that are due wait for a replica to be heard, or when that was last logged.
 	awaitedSince time.Time
@@ -64,8 +66,8 @@ type book struct {
 	refused bool
 	// moreDue: a sweep left sessions that are due for the next, so that seats are about to come free.
 	moreDue bool
-	// goneSince is when the pool was first seen missing.
-	goneSince time.Time
+	// goneSince is when the pool was first seen missing, goneSeen when it last was.
+	goneSince, goneSeen time.Time
 	// tidyAt is when carried-out intents are cleared off the pool, should nothing else write it before.
 	tidyAt time.Time
 }
@@ -74,6 +76,20 @@ type book struct {
 type departure struct {
 	session *licensing.UserSession
 	end     seating.End
+	// own: this manager wrote the end, so that nobody else tells of it.
+	own bool
+}
+
+// unsureEnd is an end that may have been written, and the time that it bears then.
+type unsureEnd struct {
+	seating.End
+	at time.Time
+}
+
+// wrote says whether a session's record shows that the end was written.
+func (u unsureEnd) wrote(s *licensing.UserSession) bool {
+	return s.Status.State == licensing.SessionTerminated && s.Status.TerminationAction == licensing.TerminationAction(u.Action) &&
+		s.Status.Message == u.Message && facts.Time(s.Status.TerminatedTime).Equal(u.at.Truncate(time.Second))
 }
 
 func newBook(key types.NamespacedName) *book {
@@ -140,9 +156,14 @@ func (b *book) putSession(s *licensing.UserSession, now time.Time) {
 // takeSession takes in a session that is known to be the newest.
 func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 	known := facts.Session(s)
-	if e, ok := b.unsure.Load(s.UID); ok && s.Status.State == licensing.SessionTerminated {
+	if tries, ok := b.unsure.Load(s.UID); ok && known.State == seating.Ended {
 		b.unsure.Delete(s.UID)
-		b.departed = append(b.departed, departure{s, e.(seating.End)})
+		for _, e := range tries.([]unsureEnd) {
+			if e.wrote(s) {
+				b.departed = append(b.departed, departure{session: s, end: e.End, own: true})
+				break
+			}
+		}
 	}
 	if known.State != seating.Pending || takenOver(s, b.pool) {
 		delete(b.todo, s.UID)
@@ -169,9 +190,10 @@ func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 
 // dropSession forgets a session that no longer exists.
 func (b *book) dropSession(uid types.UID) {
-	// A live session that is deleted is ended by who deletes it (C8).
+	// A live session that is deleted is ended by who deletes it (C8); unless this manager may have ended it before, which then nobody else can tell of.
 	if s, ok := b.sessions[uid]; ok && s.Status.State == licensing.SessionActive {
-		b.departed = append(b.departed, departure{s, seating.End{Session: string(uid), Action: seating.RequestedByAdministrator, Message: facts.DeletedMessage}})
+		_, own := b.unsure.Load(uid)
+		b.departed = append(b.departed, departure{session: s, end: seating.End{Session: string(uid), Action: seating.RequestedByAdministrator, Message: facts.DeletedMessage}, own: own})
 	}
 	b.unsure.Delete(uid)
 	delete(b.sessions, uid)
@@ -201,7 +223,7 @@ func (b *book) putAccount(a *licensing.LicenseAccount) bool {
 // takeAccount takes in an account that is known to be the newest.
 func (b *book) takeAccount(a *licensing.LicenseAccount) {
 	facts := facts.Account(a)
-	if facts.Licensed || takenOver(a, b.pool) {
+	if facts.Licensed {
 		delete(b.todo, a.UID)
 	}
 	if _, ok := b.todo[a.UID]; ok {
@@ -219,15 +241,10 @@ func (b *book) dropAccount(uid types.UID) {
 	b.ledger.RemoveAccount(string(uid))
 }
 
-// takenOver says whether another pool of the same name has taken over the object: an intent of this one is void then.
-func takenOver(obj client.Object, pool *licensing.LicensePool) bool {
-	var by string
-	switch o := obj.(type) {
-	case *licensing.UserSession:
-		by = o.Status.PoolUID
-	case *licensing.LicenseAccount:
-		by = o.Status.PoolUID
-	}
+// takenOver says whether another pool of the same name has taken over the session: an intent of this one is void then. Of an account that does not show: one that had a seat, or wanted none, when this
+// pool was fenced still bears an earlier one's uid. Its intents are confirmed instead.
+func takenOver(s *licensing.UserSession, pool *licensing.LicensePool) bool {
+	by := s.Status.PoolUID
 	return by != "" && pool != nil && by != string(pool.UID)
 }
 
@@ -268,7 +285,7 @@ func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
 	for _, l := range inOrder(letters) {
 		if l.gone {
 			if last, ok := l.object.(*licensing.UserSession); ok && b.sessions[last.UID] != nil {
-				b.sessions[last.UID] = last // it may have ended otherwise before it was deleted
+				b.putSession(last, now) // it may have ended otherwise before it was deleted
 			}
 			b.drop(l.object)
 			continue

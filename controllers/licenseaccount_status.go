@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -22,9 +23,14 @@ func showsStanding(a *licensing.LicenseAccount, st seating.Standing) bool {
 		c.ObservedGeneration == a.Generation && a.Status.ObservedGeneration == a.Generation
 }
 
-// licenseAccount writes to an account that it holds a named seat.
-func (r *LicensePoolReconciler) licenseAccount(ctx context.Context, a *licensing.LicenseAccount, now time.Time) (client.Object, error) {
-	written, err := r.judgeAccount(ctx, a, seating.HoldsSeat(), now)
+// licenseAccount writes to an account that it holds a named seat, of the pool with that uid.
+func (r *LicensePoolReconciler) licenseAccount(ctx context.Context, a *licensing.LicenseAccount, by types.UID, now time.Time) (client.Object, error) {
+	written, err := r.patchAccount(ctx, a, func(a *licensing.LicenseAccount) {
+		setLicensed(a, seating.HoldsSeat(), now)
+		if a.Status.PoolUID != "" {
+			a.Status.PoolUID = string(by)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -139,14 +139,18 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		return r.awaitPool(ctx, b)
 	}
 	r.sendOff(b)
-	b.goneSince, b.retryAt, b.refused = time.Time{}, time.Time{}, false
+	b.goneSince, b.goneSeen, b.retryAt, b.refused = time.Time{}, time.Time{}, time.Time{}, false
 
 	if b.term == "" {
 		work, since, plan, sweep := r.undone(b, now)
 		if !work {
 			return r.lookAgain(b, plan, sweep), nil
 		}
-		if wait := b.rivalry.wait(now, since); wait > 0 {
+		spared := time.Duration(0)
+		if plan.Empty() && onlySpares(sweep) {
+			spared = adoption(b.ledger.Rules())
+		}
+		if wait := b.rivalry.wait(now, since, spared); wait > 0 {
 			return ctrl.Result{RequeueAfter: wait}, nil
 		}
 		if err := r.takeTerm(ctx, b); err != nil {
@@ -154,6 +158,9 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 		}
 	}
 	swept, late := r.sweep(ctx, b)
+	if errors.Is(late, errFenced) {
+		return r.afterConflict(b, late)
+	}
 	plan, err := r.allocate(ctx, b) // whatever became of those who are to go, others wait to come
 	if err = errors.Join(late, err); err != nil {
 		return r.afterConflict(b, err)
@@ -195,15 +202,19 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	if b.pool != nil && !replaced && notNewer(pool, b.pool.ResourceVersion) {
 		return nil
 	}
+	before := b.pool
 	b.putPool(pool)
 	switch {
 	case b.term == "":
+		if term := termOf(pool); before != nil && !replaced && term != termOf(before) && term != b.drawn {
+			b.rivalry.met(r.Clock.Now(), r.chance())
+		}
 		b.brake = brakeOf(pool)
 		return nil
 	case replaced:
 		b.loseTerm(r.Clock.Now())
 		return nil
-	case pool.Status.Grants == nil || pool.Status.Grants.Term != b.term:
+	case termOf(pool) != b.term:
 		b.loseTerm(r.Clock.Now())
 		b.rivalry.lost(r.Clock.Now(), r.chance())
 		log.FromContext(ctx).Info("Another manager grants from the pool now", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
@@ -219,6 +230,14 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 		}
 	}
 	return nil
+}
+
+// termOf is the term that a pool bears; empty: none.
+func termOf(pool *licensing.LicensePool) string {
+	if pool.Status.Grants == nil {
+		return ""
+	}
+	return pool.Status.Grants.Term
 }
 
 // undone says whether there is anything to write, and since when undecided sessions are known; zero: there are none. It returns what would be done as well.

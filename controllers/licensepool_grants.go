@@ -164,7 +164,7 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 			delete(b.todo, uid)
 		}
 	}
-	now, todo, pool, rules := r.Clock.Now(), b.todo, b.pool, b.ledger.Rules()
+	now, todo, rules := r.Clock.Now(), b.todo, b.ledger.Rules()
 	confirmed, err := r.confirmedIntents(ctx, b)
 	if err != nil {
 		return err
@@ -174,22 +174,25 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 	err = r.each(ctx, b, holders, func(ctx context.Context, obj client.Object) (client.Object, error) {
 		intent, confirmed := todo[obj.GetUID()], confirmed
 		for {
-			if !awaitsGrant(obj) || takenOver(obj, pool) {
+			if !awaitsGrant(obj) {
 				return obj, nil
 			}
 			var written client.Object
 			var err error
 			switch o := obj.(type) {
 			case *licensing.UserSession:
+				if takenOver(o, b.pool) {
+					return obj, nil
+				}
 				written, err = r.grantSession(ctx, o, intent, rules, now)
 			case *licensing.LicenseAccount:
-				if !confirmed[intent] {
+				if !confirmed.intents[intent] {
 					mu.Lock()
 					defer mu.Unlock()
 					void = append(void, obj)
 					return obj, nil
 				}
-				written, err = r.licenseAccount(ctx, o, now)
+				written, err = r.licenseAccount(ctx, o, confirmed.by, now)
 			}
 			if !apierrors.IsConflict(err) {
 				return written, err
@@ -214,25 +217,31 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 // A session that ends never comes back, but an account can give its seat up and want it again. So that a manager that slept since it recorded an account's intent
 // does not carry it out a second time, the intent must still be on the pool after the account was read: whoever takes it off
 // writes the account first, and then the account's write fails.
-func (r *LicensePoolReconciler) confirmedIntents(ctx context.Context, b *book) (map[licensing.GrantIntent]bool, error) {
+func (r *LicensePoolReconciler) confirmedIntents(ctx context.Context, b *book) (confirmed confirmedIntents, err error) {
 	wanted := false
 	for _, intent := range b.todo {
 		wanted = wanted || intent.Kind == kindAccount
 	}
 	if !wanted {
-		return nil, nil
+		return confirmed, nil
 	}
 	pool := &licensing.LicensePool{}
 	if err := r.Live.Get(ctx, b.key, pool); client.IgnoreNotFound(err) != nil {
-		return nil, fmt.Errorf("confirming the seats of accounts: %w", err)
+		return confirmed, fmt.Errorf("confirming the seats of accounts: %w", err)
 	}
-	confirmed := map[licensing.GrantIntent]bool{}
+	confirmed.by, confirmed.intents = pool.UID, map[licensing.GrantIntent]bool{}
 	if pool.Status.Grants != nil {
 		for _, intent := range pool.Status.Grants.Intents {
-			confirmed[intent] = true
+			confirmed.intents[intent] = true
 		}
 	}
 	return confirmed, nil
+}
+
+// confirmedIntents are the intents on a pool, by the pool's uid.
+type confirmedIntents struct {
+	by      types.UID
+	intents map[licensing.GrantIntent]bool
 }
 
 // tidy clears carried-out intents off a pool that has been left alone for a while, for the sake of those who read it.

@@ -53,6 +53,13 @@ func adoption(rules seating.Rules) time.Duration {
 // convicts the silent.
 func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sweep, error) {
 	plan := r.sweepPlan(b)
+	if len(plan.Ends) > 0 {
+		// Nobody ends by rules that were changed a moment ago, or by who is not to decide any more: the watch may be behind, and this process may have slept.
+		if err := r.reload(ctx, b); err != nil {
+			return plan, err
+		}
+		plan = r.sweepPlan(b)
+	}
 	b.brake = plan.Brake
 	r.noteAwaited(ctx, b, plan.Awaited)
 	err := r.carryOutSweep(ctx, b, plan)
@@ -149,10 +156,10 @@ func expiryHeldCondition(b seating.Brake, longest time.Duration) metav1.Conditio
 	return c
 }
 
-// sendOff tells of ends that this manager did not write itself. Of two managers the one without the term leaves it to the other.
+// sendOff tells of ends that this manager learnt of later: its own whose answer was lost, and of sessions that were deleted. Of two managers the one without the term leaves the latter to the other.
 func (r *LicensePoolReconciler) sendOff(b *book) {
 	for _, d := range b.departed {
-		if b.term != "" || b.rivalry.losses == 0 {
+		if d.own || b.term != "" || b.rivalry.losses == 0 {
 			r.announceEnd(b, d.session, d.end)
 		}
 	}
@@ -164,12 +171,16 @@ func (r *LicensePoolReconciler) sendOff(b *book) {
 	expiryHeld.WithLabelValues(b.key.Namespace, b.key.Name).Set(held)
 }
 
+// goneLook is how often it is looked, within its grace period, whether a pool that is gone has come back.
+const goneLook = 5 * time.Second
+
 // endOfPool ends the sessions of a pool that has been gone for longer than the grace period, and says when to look again.
 func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Duration, error) {
 	now := r.Clock.Now()
-	if b.goneSince.IsZero() {
-		b.goneSince = now
+	if b.goneSince.IsZero() || now.Sub(b.goneSeen) > 2*goneLook {
+		b.goneSince = now // while this manager did not look, the pool may have been there
 	}
+	b.goneSeen = now
 	if r.Roster != nil {
 		since, fresh := r.Roster.Since()
 		if !fresh {
@@ -177,6 +188,11 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 		}
 		if since.After(b.goneSince) {
 			b.goneSince = since // while this manager saw nothing, the pool may have been there
+		}
+	}
+	for _, s := range b.sessions {
+		if logon := facts.Time(s.Status.LogonTime); s.Status.State == licensing.SessionActive && logon.After(b.goneSince) {
+			b.goneSince = logon // the pool was back for a moment, unseen, and gave this session its seat
 		}
 	}
 	asked := &seating.Sweep{}
@@ -191,7 +207,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 		return 0, err
 	}
 	if wait := b.goneSince.Add(r.PoolRemovalGrace).Sub(now); wait > 0 {
-		return wait, nil
+		return min(wait, goneLook), nil
 	}
 	plan := r.sweepPlan(b) // of its rules none is left but the retention of records
 	plan.Ends, plan.Shows = nil, nil

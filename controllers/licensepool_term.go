@@ -35,6 +35,7 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	if err != nil {
 		return fmt.Errorf("drawing a term: %w", err)
 	}
+	b.drawn = term
 	if pool.Status.Grants == nil {
 		pool.Status.Grants = &licensing.GrantLog{}
 	}
@@ -103,6 +104,9 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 		if err := r.fence(ctx, b); err != nil {
 			return err
 		}
+	}
+	if len(pool.Status.Grants.Intents) > 0 {
+		b.tidyAt = r.Clock.Now().Add(tidyAfter) // whoever recorded them may not be there any more to clear them
 	}
 	b.term, b.brake = term, brakeOf(pool)
 	if b.rivalry.lastLoss.After(b.adopted) { // another manager had the pool meanwhile

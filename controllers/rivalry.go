@@ -9,6 +9,8 @@ import (
 	"encoding/binary"
 	"io"
 	"time"
+
+	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
 // Another manager that grants from the same pool is met when one restarts beside a leader that was thought dead, or when leader election is off.
@@ -40,8 +42,18 @@ func (r *rivalry) lost(now time.Time, chance io.Reader) {
 	r.patience = longest/2 + jitter(chance, longest/2)
 }
 
-// wait is how long to leave the pool to the rival, given since when the oldest work lies undone.
-func (r *rivalry) wait(now, undoneSince time.Time) time.Duration {
+// met notes that a rival has taken the pool, be it from another: it is to be given time with it.
+func (r *rivalry) met(now time.Time, chance io.Reader) {
+	if r.losses == 0 || now.Sub(r.lastLoss) > peace {
+		r.losses = 0
+		r.lost(now, chance)
+	}
+	r.lastLoss = now
+}
+
+// wait is how long to leave the pool to the rival, given since when the oldest work lies undone, and for how long a manager that has just taken the pool leaves such work alone. Were the pool taken from
+// it before that is over, and back again, two rivals would keep each other from it for ever.
+func (r *rivalry) wait(now, undoneSince time.Time, spared time.Duration) time.Duration {
 	if r.losses == 0 || now.Sub(r.lastLoss) > peace {
 		return 0
 	}
@@ -55,7 +67,17 @@ func (r *rivalry) wait(now, undoneSince time.Time) time.Duration {
 	if undoneSince.Before(r.lastLoss) {
 		undoneSince = r.lastLoss
 	}
-	return max(0, undoneSince.Add(r.patience).Sub(now))
+	return max(0, undoneSince.Add(spared+r.patience).Sub(now))
+}
+
+// onlySpares says whether all that a sweep would do is to end sessions for idleness or silence, which a manager that has just taken the pool does not do yet.
+func onlySpares(sweep *seating.Sweep) bool {
+	for _, e := range sweep.Ends {
+		if e.Action != seating.ExpiredSessionTerminated {
+			return false
+		}
+	}
+	return len(sweep.Ends) > 0 && len(sweep.Shows)+len(sweep.Clear) == 0
 }
 
 // chance is what terms and jitter are drawn from.

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,8 +20,14 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
+// staleAfter is how old a decision to end a session may be when it is written: a process that slept since does not know what the pool's rules are by now.
+const staleAfter = 2 * time.Second
+
 // endSession ends a session and keeps its record. Who recorded activity since the session was looked at wins: the write conflicts and all is decided anew.
 func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *licensing.UserSession, e seating.End, now time.Time) (client.Object, error) {
+	if r.Clock.Now().Sub(now) > staleAfter {
+		return nil, errChanged
+	}
 	written, err := r.patchSession(ctx, s, func(s *licensing.UserSession) {
 		setGranted(s, metav1.ConditionFalse, licensing.ReasonTerminated, e.Message, now)
 		meta.RemoveStatusCondition(&s.Status.Conditions, licensing.ConditionPrompt)
@@ -37,9 +42,9 @@ func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *lice
 		}
 	})
 	if err != nil {
-		if !apierrors.IsConflict(err) {
-			b.unsure.Store(s.UID, e) // it may have been written: if so, it is told once the record is seen
-		}
+		tries, _ := b.unsure.Load(s.UID) // it may have been written: if so, it is told once the record is seen
+		earlier, _ := tries.([]unsureEnd)
+		b.unsure.Store(s.UID, append(earlier, unsureEnd{e, now}))
 		return nil, err
 	}
 	b.unsure.Delete(s.UID)

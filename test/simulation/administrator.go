@@ -20,7 +20,7 @@ import (
 func (w *World) administrate(t *task) {
 	a := &connection{w: w, patience: 10 * time.Second}
 	for i := range w.scenario.Users {
-		if w.chance(0.4) {
+		if w.chance(0.25) {
 			w.makeAccount(a, i)
 		}
 	}
@@ -34,7 +34,7 @@ func (w *World) administrate(t *task) {
 			w.editPool(a)
 		case x < 42:
 			w.removePool(t, a)
-		case x < 52:
+		case x < 49:
 			w.makeAccount(a, w.IntN(w.scenario.Users))
 		case x < 62:
 			w.changeAccount(a)
@@ -63,14 +63,14 @@ func (w *World) drawPool(name string) *licensing.LicensePool {
 	number := func(of ...int32) *int32 { return new(of[w.IntN(len(of))]) }
 	p := &licensing.LicensePool{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	spec := &p.Spec
-	if w.chance(0.85) {
-		spec.Concurrent = &licensing.Seats{Seats: number(0, 1, 1, 2, 3, 4, 6)}
+	if w.chance(0.92) {
+		spec.Concurrent = &licensing.Seats{Seats: number(0, 1, 1, 1, 2, 2, 3, 4, 6)}
 	}
 	if spec.Concurrent == nil || w.chance(0.35) {
-		spec.Named = &licensing.Seats{Seats: number(0, 1, 2, 3)}
+		spec.Named = &licensing.Seats{Seats: number(0, 1, 1, 2, 3)}
 	}
 	spec.Enrollment = licensing.EnrollmentOpen
-	if w.chance(0.15) {
+	if w.chance(0.07) {
 		spec.Enrollment = licensing.EnrollmentAccountsOnly
 	}
 	spec.UserNameCase = licensing.UserNameCaseInsensitive
@@ -88,7 +88,7 @@ func (w *World) drawPool(name string) *licensing.LicensePool {
 		}
 	}
 	if w.chance(0.9) {
-		rules.LostAfterSeconds = new(max(30, beat*[]int32{3, 4, 8}[w.IntN(3)]))
+		rules.LostAfterSeconds = new(max(20, beat*[]int32{3, 4, 6}[w.IntN(3)]))
 	}
 	if w.chance(0.1) {
 		rules.MaxLifetimeSeconds = number(60, 120, 200)
@@ -182,7 +182,7 @@ func (w *World) changeAccount(a *connection) {
 		_ = a.Delete(context.Background(), account)
 		return
 	case 1:
-		account.Spec.Disabled = !account.Spec.Disabled
+		account.Spec.Disabled = !account.Spec.Disabled && w.chance(0.3)
 	default:
 		if account.Spec.Type == licensing.AccountNamed {
 			account.Spec.Type = licensing.AccountConcurrent

@@ -40,8 +40,11 @@ type visit struct {
 	end *endOfVisit
 }
 
-// beat is a heartbeat that was answered: when it was heard, and when the user had last done something.
-type beat struct{ heard, activity time.Time }
+// beat is a heartbeat that was answered: when it was heard and by whom, and when the user had last done something.
+type beat struct {
+	heard, activity time.Time
+	by              *process
+}
 
 type endOfVisit struct {
 	at      time.Time
@@ -121,7 +124,6 @@ func (w *World) login(t *task) *visit {
 		switch state {
 		case licensing.SessionActive:
 			v.here = true
-			v.beats = append(v.beats, beat{heard: w.now.Add(-time.Second)})
 			w.clients = append(w.clients, v)
 			w.note("%s is on as %s", t.name, v.name)
 			return v
@@ -293,7 +295,7 @@ func (w *World) beat(t *task, v *visit, p *process, acted time.Time) (activity.O
 		}
 		w.counts.Beats++
 		if outcome.Ended == nil {
-			v.beats = append(v.beats, beat{heard: heard.Add(-time.Duration(0)), activity: acted})
+			v.beats = append(v.beats, beat{heard: heard, activity: acted, by: p})
 		}
 		return outcome, p
 	}

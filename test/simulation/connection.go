@@ -55,6 +55,10 @@ func (c *connection) do(r *apimodel.Request) apimodel.Answer {
 		return apimodel.Answer{Err: context.Canceled}
 	}
 	w.counts.Calls++
+	if c.lead != nil {
+		w.underWay++
+		defer func() { w.underWay-- }()
+	}
 	fault := w.draw(c.of, r)
 	if fault != none {
 		w.counts.Faults[fault]++

@@ -4,6 +4,7 @@
 package simulation
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -47,12 +48,12 @@ func (w *World) rule(c apimodel.Change) {
 	w.rules[name] = append(was, ruled{w.now, pool})
 }
 
-// inForce are the rules by which a session may end now.
-func (w *World) inForce(pool string) []*licensing.SessionRules {
+// inForce are the rules by which a session may end that it is decided on at a time.
+func (w *World) inForce(pool string, at time.Time) []*licensing.SessionRules {
 	var all []*licensing.SessionRules
 	history := w.rules[pool]
 	for i, r := range history {
-		if r.pool != nil && (i == len(history)-1 || history[i+1].since.Add(rulesLag).After(w.now)) {
+		if r.pool != nil && (i == len(history)-1 || history[i+1].since.Add(rulesLag).After(at)) {
 			all = append(all, r.pool.Spec.Sessions)
 		}
 	}
@@ -116,7 +117,7 @@ func reasonOf(s *licensing.UserSession) string {
 // this: it was too late.
 func (w *World) judgeExpiry(v *visit, before, s *licensing.UserSession) {
 	idle := strings.Contains(s.Status.Message, "idle")
-	for _, rules := range w.inForce(v.pool) {
+	for _, rules := range w.inForce(v.pool, facts.Time(s.Status.TerminatedTime)) {
 		if idle && w.endsIdle(v, before, rules) || !idle && w.endsLost(v, rules) {
 			return
 		}
@@ -136,11 +137,20 @@ func (w *World) endsIdle(v *visit, before *licensing.UserSession, rules *licensi
 	period := time.Duration(*rules.IdleTimeoutSeconds) * time.Second
 	deadline := facts.Time(before.Status.LastActivityTime).Add(period)
 	for _, b := range v.beats {
-		if b.heard.Before(deadline.Add(-skew)) && b.activity.Add(period-skew).After(w.now) {
+		if w.known(v, b, rules) && b.heard.Before(deadline.Add(-skew)) && b.activity.Add(period-skew).After(w.now) {
 			return false
 		}
 	}
 	return true
+}
+
+// known says whether what a heartbeat told must be known by now: the replica that heard it has been well since, or it has been ill for so short a time that its client need not have told another yet. What
+// a replica alone knew, and its client does not tell again, is lost with it.
+func (w *World) known(v *visit, b beat, rules *licensing.SessionRules) bool {
+	if b.by.ailed.Before(b.heard) {
+		return true
+	}
+	return v.here && w.now.Before(b.by.ailing.Add(3*time.Duration(*rules.HeartbeatIntervalSeconds)*time.Second))
 }
 
 // endsLost: a client that was heard without too long a pause up to a moment ago is not lost.
@@ -148,11 +158,17 @@ func (w *World) endsLost(v *visit, rules *licensing.SessionRules) bool {
 	if rules.LostAfterSeconds == nil {
 		return false
 	}
-	if len(v.beats) < 2 {
+	var known []time.Time
+	for _, b := range v.beats {
+		if w.known(v, b, rules) {
+			known = append(known, b.heard)
+		}
+	}
+	if len(known) < 2 {
 		return true
 	}
 	period := time.Duration(*rules.LostAfterSeconds) * time.Second
-	last, before := v.beats[len(v.beats)-1].heard, v.beats[len(v.beats)-2].heard
+	last, before := known[len(known)-1], known[len(known)-2]
 	return !last.Add(period-skew).After(w.now) || last.Sub(before) > period-skew
 }
 
@@ -165,4 +181,26 @@ func (w *World) session(v *visit) *licensing.UserSession {
 		return nil
 	}
 	return s
+}
+
+// flapTime is how long a pool must be back for everybody to notice: a manager that looks now and then, or sleeps for a moment, may miss one that is deleted again before.
+const flapTime = 15 * time.Second
+
+// flapped says whether the pool of a session was back for a moment only.
+func (w *World) flapped(objects []string) bool {
+	for name, history := range w.rules {
+		if !slices.Contains(objects, "LicensePool "+namespace+"/"+name) {
+			continue
+		}
+		began := time.Time{}
+		for i, r := range history {
+			switch {
+			case r.pool == nil && r.since.Sub(began) < flapTime && w.now.Sub(r.since) < w.scenario.PoolRemovalGrace+flapTime:
+				return true
+			case r.pool != nil && (i == 0 || history[i-1].pool == nil):
+				began = r.since
+			}
+		}
+	}
+	return false
 }

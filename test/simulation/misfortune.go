@@ -37,6 +37,7 @@ func (w *World) misfortune(t *task) {
 			d := w.between(500*time.Millisecond, w.scenario.LongestPause)
 			w.note("%s is cut off for %s", p.name, d)
 			p.cutOffUntil = w.now.Add(d)
+			p.ails(d)
 		case x < 80:
 			w.counts.Faults[outage]++
 			d := w.between(500*time.Millisecond, w.scenario.LongestPause)

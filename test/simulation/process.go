@@ -27,6 +27,8 @@ type process struct {
 	stopping bool
 	// awakeAt is until when it sleeps; cutOffUntil until when it cannot reach the API server.
 	awakeAt, cutOffUntil time.Time
+	// ailing is since when, at the latest, it has been dead, asleep or cut off; ailed until when.
+	ailing, ailed time.Time
 
 	watches  *watches
 	direct   *connection
@@ -34,6 +36,7 @@ type process struct {
 	recorder *activity.Recorder
 	sweeper  *activity.Sweeper
 	began    bool
+	flushed  bool // it has written down what it knew before it ended
 	ready    bool // as its load balancer sees it
 	unready  int  // how often in a row it was found not to be
 
@@ -93,6 +96,7 @@ func (p *process) run(t *task) {
 	}
 	p.w.note("%s writes down what it knows", p.name)
 	p.sweeper.Finish()
+	p.flushed = true
 	p.end("stopped in order")
 }
 
@@ -108,6 +112,9 @@ func (p *process) end(why string) {
 	w := p.w
 	w.note("%s %s", p.name, why)
 	p.dead = true
+	if !p.flushed {
+		p.ails(time.Hour)
+	}
 	p.watches.close()
 	if p.lead != nil {
 		p.lead.watches.close()
@@ -141,6 +148,17 @@ func (p *process) pause(d time.Duration) {
 	p.w.note("%s sleeps for %s", p.name, d.Round(time.Millisecond))
 	if until := p.w.now.Add(d); until.After(p.awakeAt) {
 		p.awakeAt = until
+	}
+	p.ails(d)
+}
+
+// ails notes that the process cannot do its part for a while.
+func (p *process) ails(d time.Duration) {
+	if !p.w.now.Before(p.ailed) {
+		p.ailing = p.w.now
+	}
+	if until := p.w.now.Add(d); until.After(p.ailed) {
+		p.ailed = until
 	}
 }
 

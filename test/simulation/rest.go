@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/test/simulation/apimodel"
 )
@@ -64,19 +66,31 @@ func (w *World) rest() {
 
 // left says what is still to be done; empty: nothing.
 func (w *World) left() string {
+	if w.underWay > 0 {
+		return "calls of those who lead are under way"
+	}
 	for _, o := range w.server.Objects(apimodel.Pools) {
-		if g := o.(*licensing.LicensePool).Status.Grants; g != nil && len(g.Intents) > 0 {
-			return fmt.Sprintf("pool %s still records seats for %d logins or accounts", o.GetName(), len(g.Intents))
+		pool := o.(*licensing.LicensePool)
+		if pool.Status.ObservedGeneration != pool.Generation {
+			return fmt.Sprintf("pool %s shows the counts of generation %d, and %d is in force", pool.Name, pool.Status.ObservedGeneration, pool.Generation)
+		}
+		for _, i := range pool.Status.Grants.Intents {
+			if s, _ := w.server.Object(apimodel.Sessions, types.NamespacedName{Namespace: namespace, Name: i.Name}).(*licensing.UserSession); s != nil && s.UID == i.UID &&
+				(s.Status.State == "" || s.Status.State == licensing.SessionPending) {
+				return fmt.Sprintf("pool %s still records a seat for %s", pool.Name, s.Name)
+			}
 		}
 	}
 	for _, o := range w.server.Objects(apimodel.Sessions) {
 		s := o.(*licensing.UserSession)
 		v := w.visit(s)
-		pool := w.poolNow(v.pool)
+		pool, _ := w.server.Object(apimodel.Pools, types.NamespacedName{Namespace: namespace, Name: v.pool}).(*licensing.LicensePool)
 		switch {
 		case s.Status.State != licensing.SessionActive && s.Status.State != "" && s.Status.State != licensing.SessionPending:
 		case s.Spec.Termination != nil:
 			return fmt.Sprintf("%s has not ended though its end was asked for", s.Name)
+		case s.Status.State != licensing.SessionActive && pool != nil && reasonOf(s) == "":
+			return fmt.Sprintf("%s is not decided on", s.Name)
 		case s.Status.State == licensing.SessionActive && pool == nil:
 			return fmt.Sprintf("%s is on though its pool is gone", s.Name)
 		case s.Status.State == licensing.SessionActive && v.gateway && !v.here && pool.Spec.Sessions.LostAfterSeconds != nil:

@@ -52,8 +52,8 @@ func (s *scheduler) drawScenario() Scenario {
 		Crashes: pick(0, 1, 1, 2, 3), Pauses: pick(0, 1, 2), LongestPause: s.between(5*time.Second, 100*time.Second), Restart: s.between(2*time.Second, 30*time.Second),
 		LateWatch: []float64{0, 0.02, 0.1, 0.3}[s.IntN(4)], LongestLag: s.between(500*time.Millisecond, 15*time.Second), NewLists: []float64{0, 0.005, 0.03}[s.IntN(3)],
 		LostBeats: []float64{0, 0.02, 0.1}[s.IntN(3)], Incidents: s.between(20*time.Second, 200*time.Second), Freshness: []float64{0, 0, 5}[s.IntN(3)],
-		LongestHold: s.evenly(30*time.Second, 90*time.Second), PoolRemovalGrace: s.evenly(20*time.Second, 60*time.Second), PageSize: pick(0, 0, 1, 2, 3),
-		Duration: s.between(40*time.Second, 260*time.Second), Pools: pick(1, 1, 1, 2), Users: pick(1, 2, 3, 4, 6), Clients: pick(2, 3, 4, 5, 6, 8, 12),
+		LongestHold: s.evenly(20*time.Second, 60*time.Second), PoolRemovalGrace: s.evenly(20*time.Second, 40*time.Second), PageSize: pick(0, 0, 1, 2, 3),
+		Duration: s.between(30*time.Second, 200*time.Second), Pools: pick(1, 1, 1, 2), Users: pick(1, 2, 3, 4, 6), Clients: pick(2, 3, 4, 5, 6, 8, 12),
 		Administration: s.between(3*time.Second, 60*time.Second), Removals: s.chance(0.4), Edits: s.chance(0.6),
 	}
 	if s.chance(0.15) {

@@ -1,0 +1,248 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
+	. "github.com/seatkeeper/seatkeeper/test/make"
+)
+
+// What test/simulation found: managers that sleep, answers that come twice or never, rivals.
+
+func (w *world) edit(change func(*licensing.LicensePool)) {
+	w.t.Helper()
+	p := w.pool()
+	change(p)
+	p.Generation++
+	if err := w.api.Update(w.t.Context(), p); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestEndThatArrivedTwiceIsToldOnce(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	twice := false
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if !twice && endsSession(call, verb, obj) {
+			twice = true
+			if err := w.api.Status().Update(t.Context(), obj.DeepCopyObject().(client.Object)); err != nil {
+				t.Error(err)
+			}
+		}
+		return true, nil
+	}
+	m.passes(90 * time.Second)
+	if !twice {
+		t.Fatal("the end was not tried")
+	}
+	if n := m.ends(licensing.ExpiredSessionTerminated); n != 1 {
+		t.Errorf("the end was told %d times", n)
+	}
+}
+
+// dueAfter lets time pass without a look, after all that there was is settled.
+func (m *manager) dueAfter(d time.Duration) {
+	m.t.Helper()
+	m.settleFor(3)
+	m.clock.SetTime(m.clock.Now().Add(d))
+}
+
+func TestEndWhoseSecondTryConflictsIsToldOnce(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.dueAfter(70 * time.Second)
+	tries := 0
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if endsSession(call, verb, obj) {
+			if tries++; tries == 1 {
+				return true, context.DeadlineExceeded
+			}
+		}
+		return true, nil
+	}
+	_, _ = m.reconcile()
+	w.clock.SetTime(w.clock.Now().Add(time.Second))
+	_, _ = m.reconcile() // the watch has shown nothing yet
+	if tries != 2 {
+		t.Fatalf("%d tries", tries)
+	}
+	m.settleFor(3)
+	if n := m.ends(licensing.ExpiredSessionTerminated); n != 1 {
+		t.Errorf("the end was told %d times", n)
+	}
+}
+
+func TestEndOfOnesOwnIsToldThoughItsRecordIsGoneAndARivalHasThePool(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.dueAfter(70 * time.Second)
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if endsSession(call, verb, obj) {
+			return true, context.DeadlineExceeded
+		}
+		return true, nil
+	}
+	_, _ = m.reconcile()
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	w.delete(w.session("s1"))
+	w.create(login("s2", "bob"))
+	w.manager().settleFor(3)
+	m.settleFor(3)
+	if n := len(m.told()); n != 1 {
+		t.Errorf("the end was told %d times", n)
+	}
+}
+
+func TestWhatWasDecidedBeforeASleepIsDecidedAnew(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"), login("s2", "bob"))
+	m := w.manager()
+	m.dueAfter(70 * time.Second)
+	slept := false
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if !slept && endsSession(call, verb, obj) {
+			slept = true
+			w.clock.SetTime(w.clock.Now().Add(time.Minute))
+			w.edit(func(p *licensing.LicensePool) { p.Spec.Sessions.IdleTimeoutSeconds = new(int32(3600)) })
+		}
+		return true, nil
+	}
+	m.r.Parallel = 1
+	m.settleFor(3)
+	if states := w.states(); !slept || states[licensing.SessionActive] != 1 {
+		t.Errorf("slept: %v; %v: one of two ends was written before the sleep, and by the rules of after it the other is not due", slept, states)
+	}
+}
+
+func TestNobodyEndsByRulesThatChangedAMomentAgo(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.dueAfter(70 * time.Second)
+	looks := 0
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if _, ok := obj.(*licensing.LicensePool); ok && verb == "get" {
+			if looks++; looks == 2 { // the first is of the watch's view
+				w.edit(func(p *licensing.LicensePool) { p.Spec.Sessions.IdleTimeoutSeconds = new(int32(3600)) })
+			}
+		}
+		return true, nil
+	}
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+}
+
+func TestPoolIsNotTakenForGoneByWhoDidNotLook(t *testing.T) {
+	pool := idlePool().IdleTimeout(24 * time.Hour)
+	w := newWorld(t, pool.Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.delete(w.pool())
+	m.passes(time.Minute)
+	w.clock.SetTime(w.clock.Now().Add(10 * time.Minute)) // it slept; the pool may have been there
+	m.passes(4 * time.Minute)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	m.passes(2 * time.Minute)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+}
+
+func TestPoolThatWasBackUnseenIsNotLongGone(t *testing.T) {
+	pool := idlePool().IdleTimeout(24 * time.Hour)
+	w := newWorld(t, pool.Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.delete(w.pool())
+	m.passes(4 * time.Minute)
+	w.create(pool.Obj())
+	w.create(login("s2", "bob"))
+	w.manager().settleFor(4) // another manager sees the pool, and grants
+	wantState(t, w.session("s2"), licensing.SessionActive)
+	w.delete(w.pool())
+	m.passes(2 * time.Minute)
+	wantState(t, w.session("s2"), licensing.SessionActive)
+}
+
+func TestAccountFromAnEarlierPoolGetsItsSeat(t *testing.T) {
+	pool := MakeLicensePool("p").Named(1).Concurrent(1)
+	w := newWorld(t, pool.Obj(), named("n1"))
+	m := w.manager()
+	m.settle()
+	change := func(to licensing.AccountType) {
+		a := w.account("n1")
+		a.Spec.Type = to
+		a.Generation++
+		if err := w.api.Update(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.delete(w.pool())
+	change(licensing.AccountConcurrent)
+	m.settleFor(3)
+	w.create(pool.Obj())
+	m.settle()
+	if facts.HoldsSeat(w.account("n1")) {
+		t.Fatal("a concurrent account holds a named seat")
+	}
+	change(licensing.AccountNamed)
+	m.settle()
+	if !facts.HoldsSeat(w.account("n1")) {
+		t.Errorf("the account has no seat, and one is free: %+v", w.account("n1").Status)
+	}
+}
+
+func TestRivalsDoNotKeepEachOtherFromEndingSessions(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	managers := []*manager{w.manager(), w.manager(), w.manager()}
+	for _, m := range managers {
+		m.settleFor(3)
+	}
+	w.clock.SetTime(w.clock.Now().Add(55 * time.Second))
+	for range 2 {
+		for _, m := range managers { // each takes the pool from the one before
+			_, _ = m.see().reconcile()
+			if err := m.r.takeTerm(t.Context(), m.r.book(poolKey)); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.SetTime(w.clock.Now().Add(time.Second))
+		}
+	}
+	next := make([]time.Time, len(managers))
+	for range 180 {
+		for i, m := range managers {
+			if !next[i].After(w.clock.Now()) {
+				result, _ := m.see().reconcile()
+				next[i] = w.clock.Now().Add(result.RequeueAfter)
+			}
+		}
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+	}
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+}
+
+func TestIntentsOfAnEarlierManagerAreCleared(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	w.manager().settleFor(3)
+	if len(w.pool().Status.Grants.Intents) == 0 {
+		t.Fatal("there is no intent to clear")
+	}
+	m := w.manager()
+	m.settleFor(2)
+	s := w.session("s1")
+	s.Spec.Termination = &licensing.Termination{RequestedBy: licensing.RequesterAdministrator}
+	if err := w.api.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	m.passes(20 * time.Second)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	if intents := w.pool().Status.Grants.Intents; len(intents) > 0 {
+		t.Errorf("the pool still records %v", intents)
+	}
+}
