@@ -70,6 +70,7 @@ func NewCommand(env Environment) *cobra.Command {
 		newWhyCommand(env, cluster),
 		newTerminateCommand(env, cluster),
 		newAccountsCommand(env, cluster),
+		newUsageCommand(env, cluster),
 		newWhoAmICommand(env, cluster),
 		newCompletionCommand(env),
 		newVersionCommand(env),
