@@ -215,7 +215,7 @@ func FuzzDecode(f *testing.F) {
 				h.Advise(Question{Model: model, Period: period, Now: eight})
 			}
 		}
-		line := NewTimeline(eight, time.Hour)
+		line := NewTimeline(eight)
 		line.License(eight, 5, NotLicensed)
 		line.Tell(h, eight.Add(time.Minute), time.Hour)
 		if n := len(h.Encode()); n > MaxEncoded {

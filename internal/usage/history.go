@@ -25,7 +25,7 @@ const (
 	spreadDaysKept, spreadWeeksKept = 31, 53
 )
 
-// opening is which connections of one model are open: how many, and a digest of which.
+// opening is which connections of one model are open: how many, and a digest of their sessions.
 type opening struct {
 	level  int
 	digest uint64

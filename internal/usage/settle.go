@@ -20,7 +20,8 @@ type event struct {
 	at    int64
 	kind  eventKind
 	model int
-	user  string
+	// id is the session's.
+	id, user string
 	// text is a connection, or why somebody was denied.
 	text  string
 	seats [2]int
@@ -110,6 +111,7 @@ func (t *Timeline) settle(to int64) {
 // count counts a session of a connection in or out: the connection is open while it has one.
 func (t *Timeline) count(e event, by int) {
 	open, sessions := &t.now.open[e.model], t.sessions[e.model]
+	open.digest += uint64(by) * digestOf(e.id) //nolint:gosec // digests add up and wrap around
 	before := sessions[e.text]
 	after := before + by
 	if sessions[e.text] = after; after == 0 {
@@ -118,10 +120,8 @@ func (t *Timeline) count(e event, by int) {
 	switch {
 	case before == 0 && after > 0:
 		open.level++
-		open.digest += digestOf(e.text)
 	case before > 0 && after == 0:
 		open.level--
-		open.digest -= digestOf(e.text)
 	}
 }
 

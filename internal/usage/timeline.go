@@ -40,7 +40,7 @@ type Timeline struct {
 	facts []fact
 	chain Denials
 	late  int
-	// reach is how far back the records that exist tell all; sure is from when on this timeline saw everything itself.
+	// sure is from when on this timeline saw everything itself. Before that the records tell, as far back as they are kept, but not before reach.
 	reach, sure int64
 }
 
@@ -71,15 +71,17 @@ type fact struct {
 	count     Count
 }
 
-// NewTimeline begins a timeline for one who sees the pool's records for the first time at now, at which those of the last retention all exist.
-func NewTimeline(now time.Time, retention time.Duration) *Timeline {
-	second := now.Unix()
+// NewTimeline begins a timeline for one who sees the pool's records for the first time at now.
+func NewTimeline(now time.Time) *Timeline {
 	return &Timeline{
 		known: map[string]*record{}, sessions: [2]map[string]int{{}, {}},
-		now:   step{licensed: [2]int{licenseUnknown, licenseUnknown}},
-		reach: second - int64(retention/time.Second), sure: second,
+		now:  step{licensed: [2]int{licenseUnknown, licenseUnknown}},
+		sure: now.Unix(),
 	}
 }
+
+// SeenAt takes in that the records were not all seen before now.
+func (t *Timeline) SeenAt(now time.Time) { t.sure = max(t.sure, now.Unix()) }
 
 // Put takes in a session's record. The same may be put any number of times.
 func (t *Timeline) Put(s Session) {
@@ -97,18 +99,18 @@ func (t *Timeline) Put(s Session) {
 	}
 	if !r.started {
 		r.started, r.model, r.connection = true, s.Model.index(), s.Connection
-		t.events.push(event{at: s.Logon.Unix(), kind: began, model: r.model, user: s.User, text: r.connection})
+		t.events.push(event{at: s.Logon.Unix(), kind: began, model: r.model, id: s.ID, user: s.User, text: r.connection})
 	}
 	if !s.Ended.IsZero() && !r.ended {
 		r.ended = true
-		t.events.push(event{at: max(s.Logon.Unix(), s.Ended.Unix()), kind: ended, model: r.model, text: r.connection})
+		t.events.push(event{at: max(s.Logon.Unix(), s.Ended.Unix()), kind: ended, model: r.model, id: s.ID, text: r.connection})
 	}
 }
 
 // Gone takes in that a session's record was deleted. One that was live ends with it.
 func (t *Timeline) Gone(id string, at time.Time) {
 	if r := t.known[id]; r != nil && r.started && !r.ended {
-		t.events.push(event{at: at.Unix(), kind: ended, model: r.model, text: r.connection})
+		t.events.push(event{at: at.Unix(), kind: ended, model: r.model, id: id, text: r.connection})
 	}
 	delete(t.known, id)
 }
@@ -126,14 +128,14 @@ func (t *Timeline) License(at time.Time, named, concurrent int) {
 // Sessions is the number of sessions whose records exist.
 func (t *Timeline) Sessions() int { return len(t.known) }
 
-// Tell adds to the history what happened from where it ends up to a time (excluded); all that happened before that time must have been put in. Where the history
-// does not fit what this timeline knows, or this timeline did not see all, the history gets a gap. It says whether anything happened.
+// Tell adds to the history what happened from where it ends up to a time (excluded); all that happened before that time must have been put in. Records are kept for the
+// retention after a session ends. Where the history does not fit what this timeline knows, or this timeline did not see all, the history gets a gap. It says whether anything happened.
 // Nothing is forgotten: the same may be told to a history that is read anew.
 func (t *Timeline) Tell(h *History, to time.Time, retention time.Duration) bool {
 	t.settle(to.Unix())
 	end := t.settled
 	from := h.through
-	reach := max(t.reach, t.sure-h.retention) // records may have been kept for a shorter time then
+	reach := max(t.reach, t.sure-min(h.retention, int64(retention/time.Second)))
 	switch {
 	case from < reach:
 		from = t.sure
@@ -239,9 +241,9 @@ func (t *Timeline) forget(through int64) {
 	t.facts = facts
 }
 
-// digestOf is a connection's part in a digest: digests add up, so that one connection more or less costs the same however many there are.
-func digestOf(connection string) uint64 {
+// digestOf is a session's part in a digest: digests add up, so that one session more or less costs the same however many there are.
+func digestOf(session string) uint64 {
 	sum := fnv.New64a()
-	_, _ = sum.Write([]byte(connection)) // it never fails
+	_, _ = sum.Write([]byte(session)) // it never fails
 	return sum.Sum64()
 }

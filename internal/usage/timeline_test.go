@@ -166,7 +166,7 @@ func TestAHistoryIsWhatTheRecordsSay(t *testing.T) {
 		h, began := NewHistory(), at(0)
 		var line *Timeline
 		begin := func(now time.Time) {
-			line = NewTimeline(now, 24*time.Hour)
+			line = NewTimeline(now)
 			line.License(now, seatsThen[0], seatsThen[1])
 		}
 		begin(began)

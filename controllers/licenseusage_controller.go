@@ -1,0 +1,286 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
+)
+
+const (
+	// usageEvery is the least time between two writes of one pool's history.
+	usageEvery = time.Minute
+	// usageSteady is the longest time between two writes while somebody is signed on and nothing happens, usageQuiet while nobody is; less where records are kept for less than
+	// twice that, since a new leader reads from them what was not written.
+	usageSteady, usageQuiet = 5 * time.Minute, 15 * time.Minute
+	// usageSettles is how long it may take until what happened is seen: a history ends so long before it is written.
+	usageSettles = 15 * time.Second
+	// usageLooks is how often it is looked whether there is something to tell. Who has not looked for as long as it takes to see what happened may have slept meanwhile.
+	usageLooks = 10 * time.Second
+	// usageTries bounds how often one reconcile writes anew after a conflict.
+	usageTries = 4
+)
+
+// LicenseUsageReconciler keeps the histories of pools' use, from what sessions' records say of themselves. It decides nothing, and nothing depends on it.
+type LicenseUsageReconciler struct {
+	// Client reads from the cache and writes.
+	Client client.Client
+	// Live reads from the API server itself.
+	Live client.Reader
+	// Clock is when records are seen.
+	Clock clock.PassiveClock
+	// Tallies are the denials that replicas counted by themselves, by replica; nil: there are none.
+	Tallies func(pool types.NamespacedName) map[string]usage.Tally
+
+	mu    sync.Mutex
+	lines map[types.NamespacedName]*line
+	// begun: all records that existed at the start were seen.
+	begun bool
+}
+
+// line is what this manager knows of one pool's use. The watches' handlers write it as well, under the reconciler's lock.
+type line struct {
+	timeline *usage.Timeline
+	// pool is the newest seen; nil: none exists.
+	pool *licensing.LicensePool
+	// history is what was last stored, if this manager stored it or told it further since; revision is that of the object it came from.
+	history  *usage.History
+	revision string
+	// looked is when this manager last looked, notBefore how long it waits since it slept, wrote when it last wrote.
+	looked, notBefore, wrote time.Time
+	// tried is up to when a write told whose answer is not known; zero: there is none.
+	tried time.Time
+}
+
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseusages,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseusages/status,verbs=update
+
+// SetupWithManager registers the reconciler.
+func (r *LicenseUsageReconciler) SetupWithManager(mgr ctrl.Manager) error {
+	r.lines = map[types.NamespacedName]*line{}
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("licenseusage").
+		Watches(&licensing.LicensePool{}, r.poolHandler()).
+		Watches(&licensing.UserSession{}, r.sessionHandler()).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: 2,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, usageLooks),
+		}).
+		Complete(r)
+}
+
+// line returns the pool's line, under the lock.
+func (r *LicenseUsageReconciler) line(key types.NamespacedName) *line {
+	l, ok := r.lines[key]
+	if !ok {
+		l = &line{timeline: usage.NewTimeline(r.Clock.Now())}
+		r.lines[key] = l
+	}
+	return l
+}
+
+// begin takes in that all records that existed were seen, before the first reconcile.
+func (r *LicenseUsageReconciler) begin(now time.Time) {
+	if r.begun {
+		return
+	}
+	r.begun = true
+	for _, l := range r.lines {
+		l.timeline.SeenAt(now)
+	}
+}
+
+// Reconcile writes the history of one pool, if it is time and there is something to tell.
+func (r *LicenseUsageReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	key, now := req.NamespacedName, r.Clock.Now()
+	r.mu.Lock()
+	r.begin(now)
+	l, ok := r.lines[key]
+	if !ok {
+		r.mu.Unlock()
+		return ctrl.Result{}, nil
+	}
+	early := l.early(now)
+	r.mu.Unlock()
+	if early {
+		return ctrl.Result{RequeueAfter: usageLooks}, nil
+	}
+	gone, err := r.write(ctx, key, l)
+	if err != nil || gone {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: usageLooks}, nil
+}
+
+// early says whether it is too early to write. A process that slept has not seen yet what others did meanwhile.
+func (l *line) early(now time.Time) bool {
+	if !l.looked.IsZero() && now.Sub(l.looked) > usageSettles {
+		l.notBefore = now.Add(usageSettles)
+	}
+	l.looked = now
+	return now.Before(l.notBefore) || now.Before(l.wrote.Add(usageEvery))
+}
+
+// write tells the history what happened and stores it. It says whether nothing is left of the pool.
+func (r *LicenseUsageReconciler) write(ctx context.Context, key types.NamespacedName, l *line) (gone bool, err error) {
+	live := false
+	for range usageTries {
+		object, reader := &licensing.LicenseUsage{}, client.Reader(r.Client)
+		if live {
+			reader = r.Live
+		}
+		err := reader.Get(ctx, key, object)
+		if apierrors.IsNotFound(err) && !live {
+			live = true // the cache may not show yet what was just made
+			continue
+		}
+		missing := apierrors.IsNotFound(err)
+		if err != nil && !missing {
+			return false, fmt.Errorf("reading the history: %w", err)
+		}
+		if missing {
+			object = nil
+		}
+		status, dropped, err := r.tell(key, l, object)
+		if err != nil {
+			log.FromContext(ctx).Error(err, "The pool's history is left as it is")
+			return false, nil
+		}
+		if status == nil {
+			return dropped, nil
+		}
+		written, err := r.store(ctx, key, object, status)
+		switch {
+		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && !missing:
+			r.forgetHistory(l)
+			live = true
+			continue
+		case err != nil:
+			r.failed(l, status)
+			return false, fmt.Errorf("writing the history: %w", err)
+		}
+		r.stored(l, written)
+		return false, nil
+	}
+	return false, nil // others write it as well: a minute from now is early enough
+}
+
+// tell tells the history what this manager knows since, and returns the status to store; nil: there is nothing to write now.
+func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object *licensing.LicenseUsage) (status *licensing.LicenseUsageStatus, dropped bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.Clock.Now()
+	switch {
+	case object == nil && l.pool == nil:
+		return nil, r.drop(key, l), nil
+	case object == nil:
+		l.history, l.revision = usage.NewHistory(), ""
+	case l.history == nil || l.revision != object.ResourceVersion:
+		if l.history, err = usage.Decode(object.Status.History); err != nil {
+			return nil, false, err
+		}
+		l.revision = object.ResourceVersion
+	}
+	if !l.tried.IsZero() && !l.history.Through().Before(l.tried) { // it arrived after all; the rest may be seen late
+		l.tried = time.Time{}
+		return nil, false, nil
+	}
+	// What is tried again after an answer that did not come tells no more than before: what was seen since may not be all that happened.
+	to := now.Add(-usageSettles)
+	if !l.tried.IsZero() && l.tried.Before(to) {
+		to = l.tried
+	}
+	retention := facts.Rules(l.pool).Lifetimes.Retention
+	happened := l.timeline.Tell(l.history, to, retention)
+	if r.Tallies != nil {
+		happened = l.history.Fold(r.Tallies(key), now) || happened
+	}
+	switch {
+	case l.history.Through().IsZero():
+		return nil, false, nil
+	case happened:
+	case l.pool == nil:
+		return nil, r.drop(key, l), nil
+	case object != nil && now.Sub(facts.Time(object.Status.ThroughTime)) < quietTime(l.history, retention):
+		return nil, false, nil
+	}
+	return usageStatus(l.history), false, nil
+}
+
+// quietTime is how long a history may end before now when nothing happens.
+func quietTime(h *usage.History, retention time.Duration) time.Duration {
+	longest := usageSteady
+	if h.Connected(usage.Named)+h.Connected(usage.Concurrent) == 0 {
+		longest = usageQuiet
+	}
+	return max(usageEvery, min(longest, retention/2))
+}
+
+// drop forgets a pool that is gone, once its last records are.
+func (r *LicenseUsageReconciler) drop(key types.NamespacedName, l *line) bool {
+	if l.timeline.Sessions() > 0 {
+		return false
+	}
+	delete(r.lines, key)
+	return true
+}
+
+// store writes the history, on the condition that nobody wrote it since it was read.
+func (r *LicenseUsageReconciler) store(ctx context.Context, key types.NamespacedName, object *licensing.LicenseUsage, status *licensing.LicenseUsageStatus) (*licensing.LicenseUsage, error) {
+	if object == nil {
+		object = &licensing.LicenseUsage{
+			ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name},
+			Spec:       licensing.LicenseUsageSpec{PoolRef: licensing.PoolReference{Name: key.Name}},
+		}
+		if err := r.Client.Create(ctx, object); err != nil {
+			return nil, err
+		}
+	}
+	object = object.DeepCopy()
+	object.Status = *status
+	if err := r.Client.Status().Update(ctx, object); err != nil {
+		return nil, err
+	}
+	usageWrites.WithLabelValues(key.Namespace, key.Name).Inc()
+	return object, nil
+}
+
+// stored takes in that a write arrived.
+func (r *LicenseUsageReconciler) stored(l *line, object *licensing.LicenseUsage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.timeline.Forget(l.history)
+	l.revision, l.wrote, l.tried = object.ResourceVersion, r.Clock.Now(), time.Time{}
+}
+
+// failed takes in that a write did not, as far as can be told.
+func (r *LicenseUsageReconciler) failed(l *line, status *licensing.LicenseUsageStatus) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.history, l.tried = nil, facts.Time(status.ThroughTime)
+}
+
+// forgetHistory takes in that somebody else wrote it.
+func (r *LicenseUsageReconciler) forgetHistory(l *line) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.history = nil
+}
