@@ -44,6 +44,10 @@ func (p *process) lead(ctx context.Context) error {
 	if err := pools.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("setting up the pools' controller: %w", err)
 	}
+	histories := &controllers.LicenseUsageReconciler{Client: pools.Client, Live: pools.Live, Clock: pools.Clock}
+	if err := histories.SetupWithManager(manager); err != nil {
+		return fmt.Errorf("setting up the histories' controller: %w", err)
+	}
 	defer controllers.ForgetHolds()
 	return manager.Start(ctx)
 }
