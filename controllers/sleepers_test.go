@@ -228,20 +228,22 @@ func TestRivalsDoNotKeepEachOtherFromEndingSessions(t *testing.T) {
 }
 
 func TestIntentsOfAnEarlierManagerAreCleared(t *testing.T) {
-	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
-	w.manager().settleFor(3)
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).Retention(time.Minute).Obj(), login("s1", "ann"))
+	first := w.manager()
+	first.settleFor(2)
+	ended := w.session("s1")
+	ended.Spec.Termination = &licensing.Termination{RequestedBy: licensing.RequesterAdministrator}
+	if err := w.api.Update(t.Context(), ended); err != nil {
+		t.Fatal(err)
+	}
+	first.settleFor(2)
+	w.create(login("s2", "bob"))
+	first.settleFor(2)
 	if len(w.pool().Status.Grants.Intents) == 0 {
 		t.Fatal("there is no intent to clear")
 	}
-	m := w.manager()
-	m.settleFor(2)
-	s := w.session("s1")
-	s.Spec.Termination = &licensing.Termination{RequestedBy: licensing.RequesterAdministrator}
-	if err := w.api.Update(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
-	m.passes(20 * time.Second)
-	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	w.clock.SetTime(w.clock.Now().Add(2 * time.Minute))
+	w.manager().passes(20 * time.Second) // it has a record to clear, and nothing else
 	if intents := w.pool().Status.Grants.Intents; len(intents) > 0 {
 		t.Errorf("the pool still records %v", intents)
 	}

@@ -1,0 +1,96 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package simulation
+
+import (
+	"bufio"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard())
+	os.Exit(m.Run())
+}
+
+// keep says how a seed that failed is had again, and kept.
+func keep(t *testing.T, r Result) {
+	t.Helper()
+	t.Errorf("seed %d breaks a promise: %s\nreplay it: make simulate SEED=%d\nkeep it: add to test/simulation/testdata/seeds the line\n  %d %d what it found", r.Seed, strings.Join(r.Violations, "\n  "), r.Seed,
+		GeneratorVersion, r.Seed)
+}
+
+func TestASeedReplaysARunExactly(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(8) {
+		first, second := Run(seed+1, Broken{}, true), Run(seed+1, Broken{}, true)
+		if first.Trace != second.Trace {
+			a, b := strings.Split(first.Trace, "\n"), strings.Split(second.Trace, "\n")
+			for i := range min(len(a), len(b)) {
+				if a[i] != b[i] {
+					t.Fatalf("seed %d: line %d is\n%s\nand then\n%s", seed+1, i+1, a[i], b[i])
+				}
+			}
+			t.Fatalf("seed %d: %d lines, and then %d", seed+1, len(a), len(b))
+		}
+		if len(first.Trace) < 1000 {
+			t.Errorf("seed %d: nothing happens: %s", seed+1, first.Trace)
+		}
+		if quiet := Run(seed+1, Broken{}, false); quiet.Counts.Calls != first.Counts.Calls {
+			t.Errorf("seed %d: %d calls without a trace, %d with one", seed+1, quiet.Counts.Calls, first.Counts.Calls)
+		}
+	}
+}
+
+// TestKeptSeeds runs what once found a fault. A seed stands for the same run as long as the generator's version is the same, and the operator makes the same calls: beside each fault there is a test of its
+// own, where it was mended.
+func TestKeptSeeds(t *testing.T) {
+	t.Parallel()
+	file, err := os.Open("testdata/seeds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	n := 0
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		if len(words) < 3 {
+			t.Fatalf("a line must have a generator's version, a seed, and what it found: %q", lines.Text())
+		}
+		seed, err := strconv.ParseUint(words[1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if result := Run(seed, Broken{}, false); len(result.Violations) > 0 {
+			keep(t, result)
+		}
+		n++
+	}
+	if n == 0 {
+		t.Error("no seed is kept")
+	}
+}
+
+func TestFreshSeeds(t *testing.T) {
+	t.Parallel()
+	counts := Campaign{First: uint64(time.Now().UnixNano()) / 1000, For: 20 * time.Second, Workers: runtime.NumCPU(), //nolint:gosec // it is long after 1970
+		Found: func(r Result) bool {
+			keep(t, r)
+			return false
+		}}.Run(time.Now())
+	t.Log(counts)
+	if counts.Runs == 0 || counts.Grants == 0 {
+		t.Error("nothing was run")
+	}
+}
