@@ -26,7 +26,7 @@ func weekOfUse(tb testing.TB) *usage.History {
 	tb.Helper()
 	h := usage.NewHistory()
 	since := noon.AddDate(0, 0, -7)
-	line := usage.NewTimeline(since, time.Hour)
+	line := usage.NewTimeline(since)
 	line.License(since, 5, 4)
 	session := func(day, person int) usage.Session {
 		model := usage.Concurrent
@@ -39,7 +39,7 @@ func weekOfUse(tb testing.TB) *usage.History {
 	}
 	for day := 1; day <= 7; day++ {
 		if day == 4 { // what it saw of this day and the night before is lost
-			line = usage.NewTimeline(since.AddDate(0, 0, day).Add(-6*time.Hour), time.Hour)
+			line = usage.NewTimeline(since.AddDate(0, 0, day).Add(-6 * time.Hour))
 			line.License(since.AddDate(0, 0, day).Add(-6*time.Hour), 5, 4)
 		}
 		for person := range 6 {
