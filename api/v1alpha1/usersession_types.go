@@ -377,7 +377,7 @@ type UserSessionStatus struct {
 // +kubebuilder:printcolumn:name="Client IP",type=string,JSONPath=`.spec.client.ip`
 // +kubebuilder:printcolumn:name="Last activity",type=date,JSONPath=`.status.lastActivityTime`,description="How long ago the user last did something"
 // +kubebuilder:printcolumn:name="Logon",type=date,JSONPath=`.status.logonTime`,description="How long ago the seat was granted"
-// +kubebuilder:printcolumn:name="Duration",type=integer,JSONPath=`.status.durationSeconds`,description="Seconds from logon to last activity"
+// +kubebuilder:printcolumn:name="Duration (s)",type=integer,JSONPath=`.status.durationSeconds`,description="Seconds from logon to last activity"
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Granted")].reason`
 // +kubebuilder:printcolumn:name="Full name",type=string,priority=1,JSONPath=`.spec.userFullName`
 // +kubebuilder:printcolumn:name="Client host",type=string,priority=1,JSONPath=`.spec.client.hostName`

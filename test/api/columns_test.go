@@ -125,7 +125,7 @@ var _ = Describe("What kubectl get prints", func() {
 
 		out := printOf(ctx, session, "usersessions")
 		Expect(out.columns).To(HaveExactElements(
-			"Name", "User", "Pool", "State", "Seat", "Module", "Client IP", "Last activity", "Logon", "Duration", "Reason"))
+			"Name", "User", "Pool", "State", "Seat", "Module", "Client IP", "Last activity", "Logon", "Duration (s)", "Reason"))
 		Expect(out.cells).To(HaveExactElements(
 			"printed", "CORP\\ann", "desk", "Active", "Concurrent", "Desktop", "192.0.2.17", "30m", "90m", "3600", "SeatGranted"))
 		Expect(out.wideColumns).To(HaveExactElements("Full name", "Client host", "Keep alive", "Timeout", "Ended", "Message"))
