@@ -60,6 +60,8 @@ type book struct {
 	unsure sync.Map
 	// awaitedSince is since when sessions that are due wait for a replica to be heard, or when that was last logged.
 	awaitedSince time.Time
+	// unseen are sessions that a write found gone before any watch had shown whether they had been granted.
+	unseen map[types.UID]struct{}
 	// retryAt is when to look again after a write that somebody else's overtook; zero: there was none.
 	retryAt time.Time
 	// refused: the API server refused a write, which is tried again after a while.
@@ -93,7 +95,7 @@ func (u unsureEnd) wrote(s *licensing.UserSession) bool {
 }
 
 func newBook(key types.NamespacedName) *book {
-	b := &book{key: key, nearer: map[types.UID]uint64{}}
+	b := &book{key: key, nearer: map[types.UID]uint64{}, unseen: map[types.UID]struct{}{}}
 	b.clear()
 	return b
 }
@@ -193,7 +195,9 @@ func (b *book) dropSession(uid types.UID) {
 	// A live session that is deleted is ended by who deletes it (C8); unless this manager may have ended it before, which then nobody else can tell of.
 	if s, ok := b.sessions[uid]; ok && s.Status.State == licensing.SessionActive {
 		_, own := b.unsure.Load(uid)
-		b.departed = append(b.departed, departure{session: s, end: seating.End{Session: string(uid), Action: seating.RequestedByAdministrator, Message: facts.DeletedMessage}, own: own})
+		b.departed = append(b.departed, deleted(s, own))
+	} else if ok && facts.Session(s).State == seating.Pending {
+		b.unseen[uid] = struct{}{} // a grant of it may have been written whose answer was lost
 	}
 	b.unsure.Delete(uid)
 	delete(b.sessions, uid)
@@ -202,6 +206,11 @@ func (b *book) dropSession(uid types.UID) {
 	delete(b.found, uid)
 	delete(b.nearer, uid)
 	b.ledger.RemoveSession(string(uid))
+}
+
+// deleted is the end of a live session that was deleted.
+func deleted(s *licensing.UserSession, own bool) departure {
+	return departure{session: s, end: seating.End{Session: string(s.UID), Action: seating.RequestedByAdministrator, Message: facts.DeletedMessage}, own: own}
 }
 
 // putAccount takes in an account unless what is known of it is newer; it says whether it did.
@@ -284,10 +293,14 @@ func (b *book) noteDue() {
 func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
 	for _, l := range inOrder(letters) {
 		if l.gone {
-			if last, ok := l.object.(*licensing.UserSession); ok && b.sessions[last.UID] != nil {
+			last, ok := l.object.(*licensing.UserSession)
+			if ok && b.sessions[last.UID] != nil {
 				b.putSession(last, now) // it may have ended otherwise before it was deleted
+			} else if _, unseen := b.unseen[l.object.GetUID()]; unseen && last.Status.State == licensing.SessionActive {
+				b.departed = append(b.departed, deleted(last, false))
 			}
 			b.drop(l.object)
+			delete(b.unseen, l.object.GetUID())
 			continue
 		}
 		switch o := l.object.(type) {

@@ -248,3 +248,24 @@ func TestIntentsOfAnEarlierManagerAreCleared(t *testing.T) {
 		t.Errorf("the pool still records %v", intents)
 	}
 }
+
+func TestDeletionIsToldOfASessionWhoseGrantWasNeverSeen(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if s, ok := obj.(*licensing.UserSession); ok && verb == "patch" && s.Status.State == licensing.SessionActive {
+			return true, context.DeadlineExceeded
+		}
+		return true, nil
+	}
+	_, _ = m.see().reconcile()
+	granted := w.session("s1")
+	wantState(t, granted, licensing.SessionActive)
+	w.delete(granted)
+	_, _ = m.reconcile() // its write finds it gone
+	m.r.inbox.put(poolKey, letter{object: granted, gone: true})
+	_, _ = m.reconcile()
+	if n := m.ends(licensing.RequestedByAdministrator); n != 1 {
+		t.Errorf("the end was told %d times", n)
+	}
+}
