@@ -18,7 +18,6 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilnet "k8s.io/apimachinery/pkg/util/net"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -74,10 +73,10 @@ func newProcess(ctx context.Context, o *options, config *rest.Config) (*process,
 		if err == nil {
 			break
 		}
-		if !utilnet.IsConnectionRefused(err) && !utilnet.IsTimeout(err) {
+		if !mayPass(err) {
 			return nil, fmt.Errorf("preparing the manager: %w", err)
 		}
-		ctrl.Log.Info("The API server cannot be reached; trying again", "error", err.Error())
+		ctrl.Log.Info("The API server cannot be asked yet; trying again", "error", err.Error())
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -45,6 +46,12 @@ func whileAway[T any](ctx context.Context, try func() (T, error)) (T, error) {
 		case <-time.After(watchAgain + rand.N(watchAgain)): //nolint:gosec // spread, not secret
 		}
 	}
+}
+
+// mayPass says whether what keeps a replica from starting may pass by itself: the API server is away, or refuses. One that has just started refuses those whose permissions it has not read yet.
+func mayPass(err error) bool {
+	var answer apierrors.APIStatus
+	return away(err) || errors.As(err, &answer)
 }
 
 // away says whether an error is for want of an API server, rather than its answer.

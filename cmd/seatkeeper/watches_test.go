@@ -5,14 +5,23 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 )
 
 func TestAnAPIServerThatIsAwayIsAskedEverySecondOrTwo(t *testing.T) {
@@ -39,5 +48,43 @@ func TestAnAnswerIsAnAnswerAndAStopAStop(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if _, err := whileAway(ctx, func() (string, error) { cancel(); return "", syscall.ECONNREFUSED }); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Error(err)
+	}
+}
+
+// What a replica meets when it starts while the API server is being restarted.
+func TestAReplicaThatCannotStartYetTriesAgain(t *testing.T) {
+	lost := &url.Error{Op: "Get", URL: "https://api", Err: io.EOF}
+	for name, c := range map[string]struct {
+		err  error
+		pass bool
+	}{
+		"refused":               {syscall.ECONNREFUSED, true},
+		"reset":                 {fmt.Errorf("failed to get server groups: %w", &url.Error{Op: "Get", URL: "https://api", Err: syscall.ECONNRESET}), true},
+		"broken off":            {fmt.Errorf("failed to get restmapping: %w", fmt.Errorf("%w - error from a previous attempt: %w", lost, syscall.ECONNRESET)), true},
+		"no permissions as yet": {fmt.Errorf("failed to get server groups: %w", apierrors.NewForbidden(schema.GroupResource{}, "", nil)), true},
+		"a wrong certificate":   {&url.Error{Op: "Get", URL: "https://api", Err: x509.UnknownAuthorityError{}}, false},
+		"a wrong address":       {errors.New("listen tcp: address in use"), false},
+	} {
+		if got := mayPass(c.err); got != c.pass {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// The same, as the library meets it: an API server that breaks connections off, and then refuses.
+func TestAManagerThatCannotBeMadeYetSaysSo(t *testing.T) {
+	tries := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if tries++; tries < 3 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	for range 2 {
+		p := &process{options: &options{probeAddress: "0", metricsAddress: "0"}, scheme: clientgoscheme.Scheme, namespace: "n"}
+		if _, err := ctrl.NewManager(&rest.Config{Host: server.URL}, p.managerOptions()); err == nil || !mayPass(err) {
+			t.Errorf("after %d tries: %v", tries, err)
+		}
 	}
 }
