@@ -190,7 +190,7 @@ func (c *Checker) see() {
 			c.takePool(p.object, true, c.clock)
 		}
 		p.unsure = p.object == nil || p.object.Status.Grants == nil || !p.object.Status.Grants.SessionsFenced
-		p.vacant = time.Time{}
+		p.vacant.reset()
 		p.free.reset()
 		p.miscounted.reset()
 	}

@@ -50,12 +50,11 @@ func (m *meter) look(what string, wrote bool, clock, when time.Time, bound time.
 
 // watchSeats looks at a pool after a change of it, of an account or of a session; wrote: by its allocator.
 func (c *Checker) watchSeats(p *pool, wrote bool, when time.Time) {
-	switch {
-	case !p.hasFree():
-		p.vacant = time.Time{}
-	case p.vacant.IsZero():
-		p.vacant = when
+	vacant := ""
+	if p.hasFree() {
+		vacant = "seats are free in term " + p.term()
 	}
+	p.vacant.look(vacant, wrote, c.clock, when, c.opts.SeatBound)
 	what := ""
 	if p.hasFree() {
 		if first := c.firstWaiting(p, when); first != nil {
@@ -207,7 +206,7 @@ func (p *pool) miscount() string {
 	return text
 }
 
-// deniedRightly checks, before it is taken in, that a session that was denied for want of a concurrent seat did not find one free for longer than the bound, with nobody before it.
+// deniedRightly checks, before it is taken in, that a session that was denied for want of a concurrent seat did not find one free for longer than the bound while its allocator was at work, with nobody before it.
 func (c *Checker) deniedRightly(p *pool, s *licensing.UserSession) {
 	granted := meta.FindStatusCondition(s.Status.Conditions, licensing.ConditionGranted)
 	if granted == nil || (granted.Reason != licensing.ReasonSeatsExhausted && granted.Reason != licensing.ReasonWaitExpired) {
@@ -216,10 +215,10 @@ func (c *Checker) deniedRightly(p *pool, s *licensing.UserSession) {
 	if p.rules.Lifetimes.MaxPerUser > 0 && len(p.users[p.user(s.Spec.UserName)]) > 0 {
 		return // another of its user's sessions was to end for it, and those who wait come first
 	}
-	since := p.vacant
-	if since.IsZero() || facts.Time(s.Status.TerminatedTime).Before(since.Add(c.opts.SeatBound)) {
+	// Intents of logins that were withdrawn leave seats free that nobody at work may have seen yet.
+	if p.vacant.awake < c.opts.SeatBound || facts.Time(s.Status.TerminatedTime).Before(p.vacant.since.Add(c.opts.SeatBound)) {
 		return
 	}
-	c.find(NoSeatIsLost, []string{sessionName(s), p.name()}, "the session was denied for want of a seat (%s), and %d of %d concurrent seats have been free since %s",
-		granted.Reason, p.seats(licensing.SeatConcurrent)-p.taken(licensing.SeatConcurrent), p.seats(licensing.SeatConcurrent), clockTime(since))
+	c.find(NoSeatIsLost, []string{sessionName(s), p.name()}, "the session was denied for want of a seat (%s), and %d of %d concurrent seats have been free since %s while its allocator was at work",
+		granted.Reason, p.seats(licensing.SeatConcurrent)-p.taken(licensing.SeatConcurrent), p.seats(licensing.SeatConcurrent), clockTime(p.vacant.since))
 }

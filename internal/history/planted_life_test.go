@@ -140,7 +140,15 @@ var lost = []trial{
 	}},
 	{name: "a seat is free and somebody is denied", tell: func(s *story, fault bool) {
 		s.write(two().Obj()).grant("a", "b").ask("a", licensing.RequesterUser).end("a", licensing.RequestedByUser)
-		s.after(2*minute).login("c").deny("c", either(fault, licensing.ReasonAccountRequired, licensing.ReasonSeatsExhausted))
+		s.busy(2*minute, 1)
+		s.login("c").deny("c", either(fault, licensing.ReasonAccountRequired, licensing.ReasonSeatsExhausted))
+	}},
+	{name: "a seat is free and somebody is denied, and nobody was at work", tell: func(s *story, fault bool) {
+		s.write(two().Obj()).grant("a", "b").ask("a", licensing.RequesterUser).end("a", licensing.RequestedByUser)
+		if s.after(20*minute).busy(10*time.Second, 1); fault {
+			s.busy(time.Minute, 1)
+		}
+		s.login("c").deny("c", licensing.ReasonSeatsExhausted)
 	}},
 	{name: "who came later is served first", tell: func(s *story, fault bool) {
 		s.write(two().Obj()).grant("a", "b").login("c").after(time.Second).login("d").wait("c").wait("d").ask("a", licensing.RequesterUser).end("a", licensing.RequestedByUser)

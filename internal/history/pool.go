@@ -43,9 +43,8 @@ type pool struct {
 	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended; displaced when one did for a newer.
 	crowded, left, displaced map[string]time.Time
 
-	// vacant is since when a concurrent seat has been free; zero: none is.
-	vacant           time.Time
-	free, miscounted meter
+	// vacant measures for how long a concurrent seat has been free, free for how long somebody waited for one, miscounted for how long the counts were wrong.
+	vacant, free, miscounted meter
 }
 
 // spec is one that was in force until it was replaced, at the latest; zero: it still is.
@@ -240,7 +239,7 @@ func (c *Checker) takePool(o *licensing.LicensePool, deleted bool, when time.Tim
 		before = nil
 	}
 	if deleted {
-		p.vacant = time.Time{}
+		p.vacant.reset()
 		p.free.reset()
 		p.miscounted.reset()
 		return
