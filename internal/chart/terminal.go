@@ -24,6 +24,9 @@ type TerminalOptions struct {
 	Color, ASCII bool
 }
 
+// The colors of the lines are the pictures', as near as terminals have them.
+var licensedColor, openColor = asciigraph.DarkOrange, asciigraph.DodgerBlue
+
 const (
 	defaultColumns, leastColumns = 80, 40
 	defaultRows, leastRows       = 24, 12
@@ -170,7 +173,7 @@ func (t *terminal) plot(rows int) []string {
 		asciigraph.YAxisValueFormatter(func(v float64) string { return scale.labelAt(v, label) }),
 	}
 	if t.color {
-		options = append(options, asciigraph.SeriesColors(asciigraph.DarkOrange, asciigraph.DodgerBlue))
+		options = append(options, asciigraph.SeriesColors(licensedColor, openColor))
 	}
 	graph := asciigraph.PlotMany([][]float64{licensed, open}, options...)
 	var lines []string
@@ -240,7 +243,12 @@ func (t *terminal) words() []string {
 		if !t.figures.complete() {
 			legend = append(legend, t.glyphs.gap+" no record")
 		}
-		lines = append(append(lines, ""), flow(legend, "   ", float64(t.width), runes)...)
+		lines = append(lines, "")
+		for _, line := range flow(legend, "   ", float64(t.width), runes) {
+			line = t.colored(line, t.glyphs.openSample+" ", openColor)
+			line = t.colored(line, t.glyphs.licensedSample+" ", licensedColor)
+			lines = append(lines, line)
+		}
 		for _, line := range flow(t.sentences(t.figures), t.glyphs.between, float64(t.width), runes) {
 			lines = append(lines, wrapColumns(line, t.width)...)
 		}
@@ -249,6 +257,14 @@ func (t *terminal) words() []string {
 		lines = append(append(lines, ""), wrapColumns(note, t.width)...)
 	}
 	return lines
+}
+
+// colored is a line with a sample in it drawn in the color, where there are colors.
+func (t *terminal) colored(line, sample string, color asciigraph.AnsiColor) string {
+	if !t.color {
+		return line
+	}
+	return strings.Replace(line, sample, color.String()+sample+asciigraph.Default.String(), 1)
 }
 
 func runes(text string) float64 { return float64(utf8.RuneCountInString(text)) }
