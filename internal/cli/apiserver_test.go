@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	realclock "k8s.io/utils/clock"
 	clock "k8s.io/utils/clock/testing"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -29,14 +30,36 @@ import (
 const root = "../.."
 
 // shell runs `kubectl seats` as a user whose kubeconfig is in a file.
-type shell struct{ kubeconfig string }
+type shell struct {
+	kubeconfig string
+	// change, where it is given, changes what the command finds around it.
+	change func(*Environment)
+}
 
 func (s shell) seats(ctx context.Context, args ...string) (stdout, stderr string, err error) {
 	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
-	cmd := NewCommand(Environment{Streams: streams, Clock: clock.NewFakePassiveClock(noon), Version: "v1.2.3"})
+	env := Environment{Streams: streams, Clock: clock.NewFakePassiveClock(noon), Version: "v1.2.3"}
+	if s.change != nil {
+		s.change(&env)
+	}
+	cmd := NewCommand(env)
 	cmd.SetArgs(append([]string{"--kubeconfig=" + s.kubeconfig}, args...))
 	err = cmd.ExecuteContext(ctx)
 	return out.String(), errOut.String(), err
+}
+
+// answering is the shell with a person at it who answers questions so.
+func (s shell) answering(answer string) shell {
+	s.change = func(e *Environment) {
+		e.Interactive, e.Streams.In = true, strings.NewReader(answer)
+	}
+	return s
+}
+
+// now is the shell in real time.
+func (s shell) now() shell {
+	s.change = func(e *Environment) { e.Clock = realclock.RealClock{} }
+	return s
 }
 
 func TestAgainstAnAPIServer(t *testing.T) {
@@ -131,7 +154,7 @@ func TestWithoutACluster(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	check(t, os.WriteFile(path, []byte(`{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}],
 contexts: [{name: c, context: {cluster: c}}]}`), 0o600))
-	user := shell{path}
+	user := shell{kubeconfig: path}
 	for name, test := range map[string]struct {
 		args []string
 		want []string
@@ -162,7 +185,7 @@ func login(t *testing.T, env *envtest.Environment, name string, groups ...string
 	check(t, err)
 	path := filepath.Join(t.TempDir(), name)
 	check(t, os.WriteFile(path, content, 0o600))
-	return shell{path}
+	return shell{kubeconfig: path}
 }
 
 // assets is the folder of the control plane's binaries: KUBEBUILDER_ASSETS, or what hack/assets.sh finds or builds.

@@ -85,8 +85,8 @@ func (r *refresher) report(out io.Writer) {
 	}
 }
 
-// state writes to a record what the gateways know, so that it is printed with it.
-func state(s *licensing.UserSession, row *grid.Row) {
+// record writes to a record what the gateways know, so that it is printed with it.
+func record(s *licensing.UserSession, row *grid.Row) {
 	status := &s.Status
 	status.LastActivityTime, status.LastHeartbeatTime, status.TimeoutTime = when(row.LastActivity), when(row.LastHeartbeat), when(row.Timeout)
 	status.UnsavedWork, status.KeepAlive = row.UnsavedWork, row.KeepAlive

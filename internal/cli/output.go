@@ -46,7 +46,11 @@ func (o *output) bind(cmd *cobra.Command) {
 }
 
 func (o *output) formats() []string {
-	return slices.Concat(o.people, o.data.AllowedFormats(), o.others)
+	data := o.data.AllowedFormats()
+	if len(o.others) > 0 { // what is printed piece by piece knows these alone
+		data = []string{outputJSON, outputYAML}
+	}
+	return slices.Concat(o.people, data, o.others)
 }
 
 func (o *output) validate() error {

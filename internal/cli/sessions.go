@@ -173,6 +173,9 @@ func (o *SessionsOptions) Run(ctx context.Context) error {
 		fmt.Fprintln(o.Streams.ErrOut, o.nothingFound())
 	}
 	refresher.report(o.Streams.ErrOut)
+	if o.selection.idleOver > 0 && !o.freshness.wanted {
+		fmt.Fprintln(o.Streams.ErrOut, "Who idles is taken from the record, which may lag; --refresh asks every gateway replica.")
+	}
 	if !o.watch {
 		return nil
 	}

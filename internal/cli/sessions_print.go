@@ -83,7 +83,7 @@ func (p *objectsPrinter) add(it *item, _ string) error {
 		return p.list.one(it.session)
 	}
 	if it.row.Exact {
-		state(it.session, &it.row)
+		record(it.session, &it.row)
 	}
 	return p.list.add(it.session)
 }

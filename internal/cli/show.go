@@ -25,6 +25,8 @@ type ShowOptions struct {
 	cluster   *cluster
 	output    output
 	freshness freshness
+	// insists: --refresh was stated, so that it is of interest why not all could be asked. The fields say that they are as recorded in any case.
+	insists bool
 
 	names     []string
 	namespace string
@@ -46,6 +48,7 @@ in RFC 3339. Last access and what follows from it are asked of the gateway's rep
 		Args:              atLeastOne("session"),
 		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			o.insists = cmd.Flags().Changed("refresh")
 			if err := o.Complete(args); err != nil {
 				return err
 			}
@@ -101,7 +104,7 @@ func (o *ShowOptions) Run(ctx context.Context) error {
 			return failed
 		}
 	}
-	if lag != nil {
+	if lag != nil && o.insists {
 		fmt.Fprintf(o.Streams.ErrOut, "Last access is as recorded, and may lag: %v.\n", lag)
 	}
 	return err

@@ -109,6 +109,9 @@ func (o *TerminateOptions) Complete(args []string) error {
 
 // Validate says whether the options make sense together.
 func (o *TerminateOptions) Validate() error {
+	if err := terminate.CheckMessage(o.message); err != nil {
+		return fmt.Errorf("--message: %w", err)
+	}
 	chosen := o.all || len(o.states) > 0 || o.selection.narrowed()
 	for _, state := range o.selection.filter.States {
 		if !slices.Contains(grid.Live(), state) {
@@ -126,9 +129,6 @@ func (o *TerminateOptions) Validate() error {
 		return fmt.Errorf("--dry-run must be none, client or server: it is %q", o.dryRun)
 	case !o.yes && !o.Interactive && o.dryRun == dryRunNone:
 		return advise(errors.New("nobody can be asked whether to end sessions, since standard input is no terminal"), "Give --yes to end them all the same, or --dry-run to see which they are.")
-	}
-	if err := terminate.CheckMessage(o.message); err != nil {
-		return fmt.Errorf("--message: %w", err)
 	}
 	return o.selection.validate()
 }

@@ -68,12 +68,15 @@ type right struct {
 	role                         string
 }
 
+// seeSessions is the right by which one learns which sessions are one's own.
+const seeSessions = "see sessions"
+
 func rights() []right {
 	group := licensing.GroupVersion.Group
 	return []right{
 		{does: "see pools and their counts", group: group, resource: "licensepools", verbs: []string{"get", "list", "watch"}, role: "seatkeeper-pool-viewer"},
 		{does: "see accounts", group: group, resource: "licenseaccounts", verbs: []string{"get", "list"}, role: "seatkeeper-viewer"},
-		{does: "see sessions", group: group, resource: "usersessions", verbs: []string{"get", "list", "watch"}, role: "seatkeeper-viewer"},
+		{does: seeSessions, group: group, resource: "usersessions", verbs: []string{"get", "list", "watch"}, role: "seatkeeper-viewer"},
 		{does: "see activity to the moment (--refresh)", resource: "pods", subresource: "proxy", verbs: []string{"create"}, elsewhere: true, role: refresh.Role},
 		{does: "terminate sessions", group: group, resource: "usersessions", verbs: []string{"get", "patch"}, role: "seatkeeper-session-admin"},
 		{does: "sign users on", group: group, resource: "usersessions", verbs: []string{"create"}, role: "seatkeeper-application"},
@@ -109,7 +112,7 @@ func (o *WhoAmIOptions) Run(ctx context.Context) error {
 		if !may {
 			says, lets = "no", r.role+" lets one"
 		}
-		if r.resource == "usersessions" && r.verbs[0] == "get" && len(r.verbs) == 3 {
+		if r.does == seeSessions {
 			seesSessions = may
 		}
 		fmt.Fprintln(table, strings.TrimRight(fmt.Sprintf("  %s\t%s\t%s", r.does, says, lets), "\t "))

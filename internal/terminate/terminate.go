@@ -183,7 +183,8 @@ func (r *Result) settled(record *licensing.UserSession) bool {
 func ask(ctx context.Context, api client.Client, target Target, revision string, request *Request) error {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{"uid": target.UID, "resourceVersion": revision},
-		"spec":     map[string]any{"termination": licensing.Termination{RequestedBy: licensing.RequesterAdministrator, Message: request.Message}},
+		// The message is stated though it be empty, or it would leave an earlier request's as it is and seem to be taken.
+		"spec": map[string]any{"termination": map[string]any{"requestedBy": licensing.RequesterAdministrator, "message": request.Message}},
 	})
 	if err != nil {
 		return err

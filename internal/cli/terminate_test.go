@@ -1,0 +1,127 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	maker "github.com/seatkeeper/seatkeeper/test/make"
+)
+
+func keyOf(namespace, name string) client.ObjectKey {
+	return client.ObjectKey{Namespace: namespace, Name: name}
+}
+
+// ends is the namespace of the sessions that are to end.
+const ends = "ends"
+
+func (s *site) asked(t *testing.T, name string) *licensing.Termination {
+	t.Helper()
+	o := &licensing.UserSession{}
+	check(t, s.API.Get(t.Context(), keyOf(ends, name), o))
+	return o.Spec.Termination
+}
+
+func (s *site) terminate(t *testing.T) {
+	ctx := t.Context()
+	const ns = ends
+	s.namespace(t, ns)
+	s.make(t, maker.MakeLicensePool("service-desk").Namespace(ns).Concurrent(50).Obj())
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		s.make(t, session(name, ns).Active(licensing.SeatConcurrent, "c-"+name, noon.Add(-time.Hour)).LastActivity(noon.Add(-40*time.Minute)).Obj())
+	}
+	s.make(t, session("over", ns).Denied(licensing.ReasonSeatsExhausted, noon).Message("All 50 concurrent seats are taken.").Obj())
+
+	t.Run("must be told which", func(t *testing.T) {
+		for _, test := range []struct {
+			args []string
+			want string
+		}{
+			{nil, "it must be said which sessions end"},
+			{[]string{"a", "--all"}, "by their names or by flags, not by both"},
+			{[]string{"a", "-A"}, "one in one namespace"},
+			{[]string{"--state", "Denied"}, "a session that is Denied has ended"},
+			{[]string{"a", "--dry-run=yes"}, "--dry-run must be none, client or server"},
+			{[]string{"a", "--message", "\x1b[31m"}, "--message: the message must not contain control characters"},
+			{[]string{"a"}, "nobody can be asked"},
+		} {
+			_, _, err := s.ender.seats(ctx, append([]string{"terminate", "-n", ns}, test.args...)...)
+			wantError(t, err, test.want)
+		}
+	})
+	t.Run("dry runs end nothing", func(t *testing.T) {
+		out, _, err := s.ender.seats(ctx, "terminate", "--all", "--dry-run", "-n", ns)
+		check(t, err)
+		if strings.Count(out, "would be asked to end (dry run)") != 5 {
+			t.Error(out)
+		}
+		out, _, err = s.ender.seats(ctx, "terminate", "a", "--dry-run=server", "-n", ns)
+		check(t, err)
+		want(t, out, "usersession.licensing.seatkeeper.dev/a asked to end (server dry run)\n")
+		_, _, err = s.viewer.seats(ctx, "terminate", "a", "--dry-run=server", "-n", ns)
+		wantError(t, err, "1 of 1 sessions were not ended", "forbidden")
+		if s.asked(t, "a") != nil {
+			t.Error("a dry run must end nothing")
+		}
+	})
+	t.Run("asks, says how many of which pools, and takes no for an answer", func(t *testing.T) {
+		for _, answer := range []string{"", "n\n", "\n", "yep\n"} {
+			_, errOut, err := s.ender.answering(answer).seats(ctx, "terminate", "--all", "-n", ns, "--message", "Maintenance.")
+			wantError(t, err, "nothing was ended")
+			for _, said := range []string{"5 sessions of 5 users would end:\n  5 of pool ends/service-desk\n  a: a, Web, Active\n", "Their clients are told: Maintenance.", "End them? [y/N] "} {
+				if !strings.Contains(errOut, said) {
+					t.Errorf("must say %q: %s", said, errOut)
+				}
+			}
+		}
+		if s.asked(t, "a") != nil {
+			t.Error("no is no")
+		}
+	})
+	t.Run("needs the permission", func(t *testing.T) {
+		out, _, err := s.viewer.seats(ctx, "terminate", "a", "b", "--yes", "-n", ns)
+		wantError(t, err, "2 of 2 sessions were not ended", "kubectl create rolebinding NAME --clusterrole=seatkeeper-session-admin --user=YOU -n ends")
+		want(t, out, "usersession.licensing.seatkeeper.dev/a not ended: you may not\nusersession.licensing.seatkeeper.dev/b not ended: you may not\n")
+		_, _, err = s.nobody.seats(ctx, "terminate", "a", "--yes", "-n", ns)
+		wantError(t, err, "forbidden")
+	})
+	t.Run("ends those it was told, and says what became of each", func(t *testing.T) {
+		out, errOut, err := s.ender.answering("Yes\n").seats(ctx, "terminate", "a", "over", "absent", "-n", ns, "-m", "Maintenance.")
+		wantError(t, err, `"absent" not found`)
+		want(t, out, "usersession.licensing.seatkeeper.dev/over had ended before: All 50 concurrent seats are taken.\nusersession.licensing.seatkeeper.dev/a asked to end\n")
+		if !strings.Contains(errOut, "1 session of 1 user would end:") {
+			t.Error(errOut)
+		}
+		if got := s.asked(t, "a"); got == nil || got.RequestedBy != licensing.RequesterAdministrator || got.Message != "Maintenance." {
+			t.Errorf("%+v", got)
+		}
+		out, _, err = s.ender.seats(ctx, "terminate", "a", "--yes", "-n", ns)
+		check(t, err)
+		want(t, out, "usersession.licensing.seatkeeper.dev/a was asked to end before\n")
+		out, errOut, err = s.ender.seats(ctx, "terminate", "--user", "B", "--user", "c", "--yes", "-n", ns)
+		check(t, err)
+		want(t, out, "usersession.licensing.seatkeeper.dev/b asked to end\nusersession.licensing.seatkeeper.dev/c asked to end\n")
+		want(t, errOut, "2 sessions: 2 asked to end.\n")
+		_, errOut, err = s.ender.seats(ctx, "terminate", "--user", "zoe", "--yes", "-n", ns)
+		check(t, err)
+		want(t, errOut, "There are no such sessions; nothing was ended.\n")
+	})
+	t.Run("ends nobody for idleness on an old record, unless told to", func(t *testing.T) {
+		_, _, err := s.ender.seats(ctx, "terminate", "--idle-over", "30m", "--yes", "-n", ns)
+		wantError(t, err, "nothing was ended, since not all of the gateway's replicas could be asked", "--refresh=false goes by the record")
+		if s.asked(t, "d") != nil {
+			t.Error("nothing may be ended")
+		}
+		out, _, err := s.ender.seats(ctx, "terminate", "--idle-over", "30m", "--refresh=false", "--dry-run=client", "-n", ns)
+		check(t, err)
+		if !strings.Contains(out, "/d would be asked to end") {
+			t.Error(out)
+		}
+	})
+}
