@@ -23,6 +23,8 @@ type Chart struct {
 	Series *usage.Series
 	// Connected is the number of connections that were open at the end of what is known, Series.Through.
 	Connected int
+	// Now is when the chart is looked at; zero: at the series' end.
+	Now time.Time
 	// Zone is where the viewer's clock is; nil: UTC.
 	Zone *time.Location
 	// Note stands below the picture, in as many lines as it needs and has room for; advice, for example. Empty: none.
@@ -33,20 +35,27 @@ type Chart struct {
 
 // Of is the chart of a pool's history, for a model and the period that ends now.
 func Of(namespace, pool string, history *usage.History, model usage.Model, period usage.Period, now time.Time) *Chart {
-	return &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model)}
+	return &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model), Now: now}
 }
 
 func (c *Chart) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
 
-// from and to are the ends of the picture. A last point that is not over yet ends where the record does: what is still to come is no gap.
+// lag is how far the record of an idle pool may end in the past while all is well: the operator writes seldom where nothing happens, a quarter of an hour
+// apart at most.
+const lag = 20 * time.Minute
+
+// from and to are the ends of the picture. It ends where the record does, if that is as new as can be: what is still to come is no gap.
 func (c *Chart) from() time.Time { return c.Series.From }
 
 func (c *Chart) to() time.Time {
-	through := c.Series.Through
-	if n := len(c.Series.Points); n > 0 && through.After(c.Series.Points[n-1].Start) && through.Before(c.Series.To) {
+	end, through := c.Series.To, c.Series.Through
+	if !c.Now.IsZero() && c.Now.Before(end) {
+		end = c.Now
+	}
+	if through.After(c.from()) && through.Before(end) && end.Sub(through) <= lag {
 		return through
 	}
-	return c.Series.To
+	return end
 }
 
 // sentences tell the figures.

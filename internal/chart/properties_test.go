@@ -50,10 +50,10 @@ func anyChart() *rapid.Generator[*Chart] {
 			}
 		}
 		s.Points = points
-		s.Through = s.To.Add(-time.Duration(rapid.Int64Range(0, int64(step)).Draw(t, "through")))
+		s.Through = s.To.Add(-time.Duration(rapid.Int64Range(0, int64(2*step)).Draw(t, "through")))
 		return &Chart{
 			Namespace: rapid.StringMatching(`[a-z][a-z-]{0,62}`).Draw(t, "namespace"), Pool: rapid.StringMatching(`[a-z][a-z.-]{0,252}`).Draw(t, "pool"),
-			Series: s, Connected: rapid.IntRange(0, most).Draw(t, "connected"),
+			Series: s, Now: rapid.SampledFrom([]time.Time{{}, now}).Draw(t, "now"), Connected: rapid.IntRange(0, most).Draw(t, "connected"),
 			Zone: time.FixedZone("X", 900*rapid.IntRange(-48, 56).Draw(t, "zone")), Note: rapid.SampledFrom([]string{"", "31 of 50 seats was the most ever in use in 30 days. 34 would leave 10% headroom."}).Draw(t, "note"),
 		}
 	})
@@ -201,4 +201,33 @@ func TestCoarserKeepsWhatCounts(t *testing.T) {
 			t.Fatalf("%v connection-seconds and %v s of gaps became %v and %v", seconds, gaps, coarse, same)
 		}
 	})
+}
+
+// A record that ends a little before now is as new as can be: the chart ends with it. One that ends long before is followed by a gap up to now.
+func TestTheEndOfTheRecord(t *testing.T) {
+	for name, test := range map[string]struct {
+		ago, want time.Duration
+		complete  bool
+	}{
+		"a moment ago":               {10 * time.Second, 10 * time.Second, true},
+		"as an idle pool's":          {15 * time.Minute, 15 * time.Minute, true},
+		"the operator is away":       {21 * time.Minute, 0, false},
+		"the operator is long gone":  {5 * time.Hour, 0, false},
+		"somebody's clock is behind": {-time.Second, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := sample(t, usage.Day)
+			c.Series.Through = now.Add(-test.ago)
+			for i := range c.Series.Points {
+				p := &c.Series.Points[i]
+				p.Covered = max(0, min(p.Length, c.Series.Through.Sub(p.Start)))
+			}
+			if got := now.Sub(c.to()); got != test.want {
+				t.Errorf("must end %v before now, and not %v", test.want, got)
+			}
+			if f := figuresOf(c.stretches()); f.complete() != test.complete {
+				t.Errorf("on record: %v", f.recorded)
+			}
+		})
+	}
 }

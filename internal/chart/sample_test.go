@@ -62,7 +62,7 @@ func sample(tb testing.TB, period usage.Period) *Chart {
 		}
 		s.Points = append(s.Points, p)
 	}
-	return &Chart{Namespace: "itsm", Pool: "service-desk", Series: s, Connected: 31, Zone: berlin}
+	return &Chart{Namespace: "itsm", Pool: "service-desk", Series: s, Connected: 31, Now: now, Zone: berlin}
 }
 
 // busy is how many connections are open on average in a stretch of time.
