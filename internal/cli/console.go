@@ -9,15 +9,11 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	authenticationv1 "k8s.io/api/authentication/v1"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/console"
+	"github.com/seatkeeper/seatkeeper/internal/refresh"
 )
 
 // ConsoleOptions are those of `kubectl seats console`.
@@ -27,10 +23,13 @@ type ConsoleOptions struct {
 	cluster       *cluster
 	allNamespaces bool
 	port          int
+	// operatorNamespace is where the gateway's replicas run, which Refresh asks.
+	operatorNamespace string
 
 	namespace string // empty: all
 	context   string
 	client    client.WithWatch
+	asker     *refresh.Asker
 }
 
 func newConsoleCommand(env Environment, c *cluster) *cobra.Command {
@@ -61,6 +60,7 @@ It ends with Ctrl-C.`,
 	}
 	cmd.Flags().BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Show the pools and sessions of all namespaces.")
 	cmd.Flags().IntVar(&o.port, "port", 0, "The port to listen on, on 127.0.0.1 and ::1; 0: any free one.")
+	cmd.Flags().StringVar(&o.operatorNamespace, "operator-namespace", refresh.OperatorNamespace, "Where the operator runs, whose gateway replicas are asked by Refresh.")
 	return cmd
 }
 
@@ -77,7 +77,10 @@ func (o *ConsoleOptions) Complete(chosen string) (err error) {
 	if chosen != "" {
 		o.context = chosen
 	}
-	o.client, err = o.cluster.watchingClient()
+	if o.client, err = o.cluster.client(); err != nil {
+		return err
+	}
+	o.asker, err = o.cluster.asker(o.operatorNamespace)
 	return err
 }
 
@@ -96,39 +99,11 @@ func (o *ConsoleOptions) Run(ctx context.Context) error {
 		return err
 	}
 	page := console.New(console.Options{
-		API: o.client, Namespace: o.namespace, Context: o.context, Clock: clock.RealClock{},
+		API: o.client, Namespace: o.namespace, Context: o.context, Clock: clock.RealClock{}, Refresh: o.asker.Ask,
 		Opened: func(url string) { fmt.Fprintln(o.Streams.Out, "It was opened. For another browser:", url) },
 	})
 	return page.Serve(ctx, listeners, func(url string) {
 		fmt.Fprintln(o.Streams.Out, "Open this URL in a browser of this machine; it works once. Ctrl-C ends the console.")
 		fmt.Fprintln(o.Streams.Out, url)
 	})
-}
-
-// watchingClient is a client that can also watch, and ask what its user may do.
-func (c *cluster) watchingClient() (client.WithWatch, error) {
-	config, err := c.flags.ToRESTConfig()
-	if err != nil {
-		return nil, explain(err, subject{})
-	}
-	config.UserAgent = "kubectl-seats/" + c.version
-	// The page's parts are fetched side by side, and many sessions end in one act: the API server's own fairness is the bound, not the client's default of five calls a second.
-	config.QPS, config.Burst = 200, 400
-	scheme := runtime.NewScheme()
-	if err := errors.Join(licensing.AddToScheme(scheme), authorizationv1.AddToScheme(scheme), authenticationv1.AddToScheme(scheme)); err != nil {
-		return nil, err
-	}
-	known := meta.NewDefaultRESTMapper(scheme.PreferredVersionAllGroups())
-	for kind := range scheme.AllKnownTypes() {
-		scope := meta.RESTScopeNamespace
-		if kind.Group != licensing.GroupVersion.Group {
-			scope = meta.RESTScopeRoot
-		}
-		known.Add(kind, scope)
-	}
-	api, err := client.NewWithWatch(config, client.Options{Scheme: scheme, Mapper: known})
-	if err != nil {
-		return nil, explain(err, subject{})
-	}
-	return api, nil
 }

@@ -12,6 +12,7 @@ type pageView struct {
 	Namespace, Context string
 	Person             string
 	Pools              poolsView
+	Usage              usageView
 	Sessions           sessionsView
 }
 
@@ -20,6 +21,6 @@ func (c *Console) page(w http.ResponseWriter, r *http.Request) {
 	render(w, http.StatusOK, "page.html", pageView{
 		Form: c.door.form, Place: c.door.place + "/",
 		Namespace: c.options.Namespace, Context: c.options.Context, Person: c.person(r.Context()),
-		Pools: c.poolsView(), Sessions: c.sessionsView(r),
+		Pools: c.poolsView(), Usage: c.usageView(r), Sessions: c.sessionsView(r),
 	})
 }

@@ -113,10 +113,12 @@ func (c *Console) Serve(ctx context.Context, listeners []net.Listener, ready fun
 func (c *Console) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /enter", c.enter)
+	mux.HandleFunc("GET /assets/chart.css", chartStyle)
 	mux.Handle("GET /assets/", http.FileServerFS(assets))
 	in := c.door.place
 	mux.HandleFunc("GET "+in+"/{$}", c.page)
 	mux.HandleFunc("GET "+in+"/pools", c.pools)
+	mux.HandleFunc("GET "+in+"/usage", c.usage)
 	mux.HandleFunc("GET "+in+"/sessions", c.sessions)
 	mux.HandleFunc("GET "+in+"/sessions/found", c.found)
 	mux.HandleFunc("GET "+in+"/session", c.session)

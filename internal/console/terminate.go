@@ -121,7 +121,7 @@ func sentence(r *terminate.Result) string {
 		return "You may not end sessions in namespace " + r.Namespace + ". Who administers the cluster can let you, by the role seatkeeper-session-admin."
 	case terminate.NotTried:
 		return "It was not tried: the work was called off."
-	case terminate.Failed:
+	case terminate.Failed, terminate.Spared: // nobody is spared without Request.Still
 	}
 	return explain(r.Err, about{plural: "sessions", namespace: r.Namespace}).Text
 }

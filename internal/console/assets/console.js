@@ -27,7 +27,29 @@ function go(changes) {
 
 const pools = new Part('pools', 'pools-body', address);
 const sessions = new Part('sessions', 'sessions-body', address, () => picked.show());
-for (const part of [pools, sessions]) part.trouble = () => {}; // the line says it
+const usage = new Part('usage', 'usage-body', chartOf);
+for (const part of [pools, usage, sessions]) part.trouble = () => {}; // the line says it
+
+// chartOf is what the chart is asked for: as wide as there is room, in the reader's zone.
+function chartOf() {
+  const query = address();
+  query.set('width', Math.floor(document.getElementById('usage-body').clientWidth));
+  query.set('zone', Intl.DateTimeFormat().resolvedOptions().timeZone);
+  return query;
+}
+
+document.getElementById('usage').addEventListener('change', async (event) => {
+  if (!event.target.closest('#chart-of')) return;
+  go(Object.fromEntries(new FormData(document.getElementById('chart-of'))));
+  await usage.load();
+  say(document.querySelector('#usage-body svg desc')?.textContent || '');
+});
+
+let width = 0;
+new ResizeObserver(([entry]) => {
+  if (width && Math.abs(entry.contentRect.width - width) >= 8) usage.load(300);
+  width = entry.contentRect.width;
+}).observe(document.getElementById('usage'));
 
 // found tells how many sessions a filter leaves, when somebody asked for it.
 async function show(changes) {
@@ -119,10 +141,20 @@ picked.begin(section, address);
 picked.show();
 ending.begin(() => sessions.load());
 
+usage.load();
+// The record of use is written at most once a minute.
+setInterval(() => { if (!document.hidden) usage.load(); }, 60000);
+
 let seen = {};
+let known = '';
 follow(url('events'), (versions) => {
   const before = seen;
   seen = versions;
-  if (before.pools !== versions.pools) pools.load(atMostEvery);
+  if (before.pools !== versions.pools) pools.load(atMostEvery).then(() => {
+    // The chart offers the pools there are, by name and model; their counts alone do not change it.
+    const names = [...document.querySelectorAll('#pools-body tr')].map((row) => row.id + row.className).join();
+    if (names !== known) usage.load(atMostEvery);
+    known = names;
+  });
   if (before.sessions !== versions.sessions || before.pools !== versions.pools) sessions.load(atMostEvery);
 });

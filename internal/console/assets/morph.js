@@ -12,11 +12,16 @@ export function morph(now, then) {
 
 function attributes(now, then) {
   for (const { name } of [...now.attributes]) {
-    if (!then.hasAttribute(name)) now.removeAttribute(name);
+    if (!then.hasAttribute(name) && !own(now, name)) now.removeAttribute(name);
   }
   for (const { name, value } of then.attributes) {
-    if (now.getAttribute(name) !== value) now.setAttribute(name, value);
+    if (now.getAttribute(name) !== value && !own(now, name)) now.setAttribute(name, value);
   }
+}
+
+// own says whether an attribute is the page's to set, and not the server's: whether a person unfolded something, and what a pick allows.
+function own(element, name) {
+  return (name === 'open' && element.matches('details, dialog')) || (name === 'disabled' && element.matches('.by-pick'));
 }
 
 function children(now, then) {

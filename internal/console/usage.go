@@ -1,0 +1,181 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package console
+
+import (
+	"context"
+	"html/template"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/chart"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
+)
+
+// chartHeight is in pixels.
+const chartHeight = 330
+
+// usageView is the chart of one pool, model and period (A5), with the advice that follows from it (A6).
+type usageView struct {
+	Notice *notice
+	// Pools are empty if there is nothing to choose from; then there is no chart either.
+	Pools, Models, Periods []choice
+	// Chart is drawn by our own code, which escapes all text in it.
+	Chart template.HTML
+	// Title names the chart where its figures stand as a table.
+	Title  string
+	Advice string
+	Points []pointView
+}
+
+// pointView is a row of the chart's figures.
+type pointView struct {
+	Start time.Time
+	// Gap: nothing is known of it.
+	Gap                  bool
+	Mean, Peak, Licensed string
+	Denied, TrulyDenied  int
+}
+
+// usage answers with the chart alone.
+func (c *Console) usage(w http.ResponseWriter, r *http.Request) {
+	render(w, http.StatusOK, "usage.html", c.usageView(r))
+}
+
+func (c *Console) usageView(r *http.Request) usageView {
+	pools := c.board.poolList()
+	if len(pools) == 0 {
+		return usageView{}
+	}
+	v := r.URL.Query()
+	pool := pools[max(0, slices.IndexFunc(pools, func(p *licensing.LicensePool) bool { return p.Namespace+"/"+p.Name == v.Get("of") }))]
+	model, models := modelOf(pool, v.Get("model"))
+	period := usage.Period(v.Get("period"))
+	if !slices.Contains(usage.Periods(), period) {
+		period = usage.Week
+	}
+	view := usageView{Models: models}
+	for _, p := range pools {
+		label := p.Name
+		if c.options.Namespace == "" {
+			label += " in " + p.Namespace
+		}
+		view.Pools = append(view.Pools, choice{p.Namespace + "/" + p.Name, label, p == pool})
+	}
+	for _, p := range usage.Periods() {
+		view.Periods = append(view.Periods, choice{string(p), string(p), p == period})
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+	defer cancel()
+	record := &licensing.LicenseUsage{}
+	err := c.options.API.Get(ctx, client.ObjectKeyFromObject(pool), record)
+	if err != nil && !apierrors.IsNotFound(err) {
+		n := explain(err, about{plural: "usage of pools", role: "seatkeeper-pool-viewer", namespace: pool.Namespace})
+		view.Notice = &n
+		return view
+	}
+	history, problem := historyOf(record)
+	if problem != nil {
+		view.Notice = problem
+		return view
+	}
+	now := c.options.Clock.Now()
+	picture := chart.Of(pool.Namespace, pool.Name, history, model, period, now)
+	picture.Zone = zone(v.Get("zone"))
+	width, _ := strconv.Atoi(v.Get("width"))
+	view.Chart = template.HTML(picture.SVG(chart.SVGOptions{Size: chart.Size{Width: width, Height: chartHeight}, Inline: true})) //nolint:gosec // the chart escapes the text in it
+	view.Title = picture.Title()
+	view.Advice = history.Advise(question(pool, record, model, period, now)).Reasoning
+	if !picture.Series.Empty() {
+		view.Points = points(picture.Series)
+	}
+	return view
+}
+
+// historyOf reads what a record has. A pool whose use was never recorded has an empty history: there is nothing on record yet, and the chart says so.
+func historyOf(record *licensing.LicenseUsage) (*usage.History, *notice) {
+	if record.Status.History == "" {
+		return usage.NewHistory(), nil
+	}
+	history, err := usage.Decode(record.Status.History)
+	if err != nil {
+		return nil, &notice{"The usage on record cannot be read: " + err.Error() + ". It may come from a newer operator: use the plugin of the operator's version.", true}
+	}
+	return history, nil
+}
+
+// modelOf is the model that is asked for, if the pool has it, and which there are to choose from.
+func modelOf(pool *licensing.LicensePool, asked string) (usage.Model, []choice) {
+	var has []usage.Model
+	if pool.Spec.Concurrent != nil {
+		has = append(has, usage.Concurrent)
+	}
+	if pool.Spec.Named != nil {
+		has = append(has, usage.Named)
+	}
+	model := usage.Model(asked)
+	if !slices.Contains(has, model) {
+		model = usage.Concurrent
+		if pool.Spec.Concurrent == nil {
+			model = usage.Named
+		}
+	}
+	var choices []choice
+	for _, m := range has {
+		choices = append(choices, choice{string(m), string(m), m == model})
+	}
+	return model, choices
+}
+
+func question(pool *licensing.LicensePool, record *licensing.LicenseUsage, model usage.Model, period usage.Period, now time.Time) usage.Question {
+	q := usage.Question{Model: model, Period: period, Now: now, Held: usage.Unknown, Dormant: usage.Unknown}
+	if n := pool.Status.Named; n != nil && n.Used != nil {
+		q.Held = int(*n.Used)
+	}
+	if n := record.Status.Named; n != nil && n.DormantAccounts != nil {
+		q.Dormant = int(*n.DormantAccounts)
+	}
+	return q
+}
+
+// zone is the browser's time zone, or that of this program where the browser states none that is known.
+func zone(name string) *time.Location {
+	if name == "" || strings.EqualFold(name, "local") {
+		return time.Local
+	}
+	if zone, err := time.LoadLocation(name); err == nil {
+		return zone
+	}
+	return time.Local
+}
+
+// points are the figures of a chart, those of the last first.
+func points(series *usage.Series) []pointView {
+	var all []pointView
+	for _, p := range slices.Backward(series.Points) {
+		denied := usage.Denied(p.Denials)
+		view := pointView{Start: p.Start, Gap: p.Gap(), Denied: denied.Denied, TrulyDenied: denied.True}
+		if !view.Gap {
+			view.Mean, view.Peak, view.Licensed = strconv.FormatFloat(p.Mean, 'f', 1, 64), strconv.Itoa(p.Peak), notApplicable
+			if p.Licensed != usage.NotLicensed {
+				view.Licensed = strconv.Itoa(p.Licensed)
+			}
+		}
+		all = append(all, view)
+	}
+	return all
+}
+
+// chartStyle answers with the colours of the charts, light and dark.
+func chartStyle(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = w.Write([]byte(chart.StyleSheet())) // a browser that went away is no error
+}

@@ -1,0 +1,91 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package console_test
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
+	. "github.com/seatkeeper/seatkeeper/test/make"
+)
+
+// recorded puts a history on record, of a pool that no operator looks after: of 8 concurrent seats 3 were in use all the while, and 7 for two hours; of 4 named seats one.
+func (p *place) recorded(ctx context.Context, pool string) {
+	GinkgoHelper()
+	const retention = time.Hour
+	now := time.Now().Truncate(time.Second)
+	begin := now.Add(-3 * 24 * time.Hour)
+	timeline, history := usage.NewTimeline(begin), usage.NewHistory()
+	timeline.License(begin, 4, 8)
+	for i := range 8 {
+		s := usage.Session{ID: strconv.Itoa(i), User: strconv.Itoa(i), Model: usage.Concurrent, Connection: strconv.Itoa(i), Logon: begin.Add(time.Hour)}
+		switch {
+		case i == 7:
+			s.Model = usage.Named
+		case i >= 3:
+			s.Logon = now.Add(-30 * time.Hour)
+			s.Ended = s.Logon.Add(2 * time.Hour)
+		}
+		timeline.Put(s)
+	}
+	timeline.Tell(history, now, retention)
+	record := &licensing.LicenseUsage{
+		ObjectMeta: metav1.ObjectMeta{Namespace: p.ns, Name: pool},
+		Spec:       licensing.LicenseUsageSpec{PoolRef: licensing.PoolReference{Name: pool}},
+	}
+	Expect(client.IgnoreAlreadyExists(op.API.Create(ctx, record))).To(Succeed())
+	Expect(op.API.Get(ctx, client.ObjectKeyFromObject(record), record)).To(Succeed())
+	record.Status.History = history.Encode()
+	Expect(op.API.Status().Update(ctx, record)).To(Succeed())
+}
+
+var _ = Describe("The usage chart", func() {
+	It("shows another pool, model and period when they are chosen, with its advice and its figures", func(ctx SpecContext) {
+		p := somewhere(ctx, MakeLicensePool("desk").Named(4).Concurrent(8).Obj(), MakeLicensePool("atlas").Named(2).Obj())
+		p.recorded(ctx, "desk")
+		t := see(ctx, startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns))
+
+		Eventually(t.text("#usage")).WithContext(ctx).Should(ContainSubstring("No data yet"))
+		Expect(eval[string](t, `document.querySelector("#usage svg title").textContent`)).To(Equal("atlas in " + p.ns + ": named connections"))
+		t.choose("#chart-pool", p.ns+"/desk")
+		shown := func() string {
+			return eval[string](t, `document.querySelector("#usage svg title").textContent + ". " + document.querySelector("#usage svg desc").textContent`)
+		}
+		Eventually(shown).WithContext(ctx).Should(HavePrefix("desk in " + p.ns + ": named connections"))
+
+		t.choose("#chart-model", "Concurrent")
+		Eventually(shown).WithContext(ctx).Should(And(HavePrefix("desk in "+p.ns+": concurrent connections. Week:"), ContainSubstring("Most at once: 7 of 8")))
+		Expect(t.text("#advice")()).To(ContainSubstring("7 of 8 seats was the most ever in use"))
+		Expect(eval[int](t, `document.querySelectorAll("#usage svg .sc-licensed").length`)).To(BeNumerically(">=", 1), "the licensed maximum")
+
+		t.choose("#chart-period", "day")
+		Eventually(shown).WithContext(ctx).Should(And(ContainSubstring("Day:"), ContainSubstring("Most at once: 3 of 8")))
+		for _, period := range []string{"Month", "Quarter", "Year"} {
+			t.choose("#chart-period", map[string]string{"Month": "month", "Quarter": "quarter", "Year": "year"}[period])
+			Eventually(shown).WithContext(ctx).Should(And(ContainSubstring(period+":"), ContainSubstring("Most at once: 7 of 8")))
+		}
+
+		By("the figures as a table")
+		t.choose("#chart-period", "week")
+		Eventually(shown).WithContext(ctx).Should(ContainSubstring("Week:"))
+		t.click("#figures summary")
+		Eventually(t.text("#figures tbody")).WithContext(ctx).Should(And(ContainSubstring("no record"), MatchRegexp(`7\.0\s+7\s+8`)))
+
+		By("an address that is opened again")
+		again := t.another(eval[string](t, "location.href"))
+		Eventually(func() string {
+			return eval[string](again, `document.querySelector("#usage svg title")?.textContent ?? ""`)
+		}).WithContext(ctx).
+			Should(Equal("desk in " + p.ns + ": concurrent connections"))
+		Expect(t.heard()).To(BeEmpty(), "the picture must not need a style that the policy forbids")
+	})
+})
