@@ -140,6 +140,12 @@ func (c *connection) send(r *apimodel.Request, fault fault) apimodel.Answer {
 func (c *connection) Get(_ context.Context, key client.ObjectKey, obj client.Object, _ ...client.GetOption) error {
 	if c.cached != nil {
 		if _, watched := c.cached.informers[apimodel.KindOf(obj)]; watched {
+			if c.bend != nil {
+				if _, answer := c.bend(apimodel.NewGet(key, obj)); answer != nil {
+					answer.Deliver(obj)
+					return answer.Err
+				}
+			}
 			return c.cached.get(key, obj)
 		}
 	}

@@ -42,6 +42,8 @@ type Scenario struct {
 	Administration        time.Duration
 	// Removals says that pools are deleted at times, Edits that they are changed.
 	Removals, Edits bool
+	// Lawless: the API server does not keep the schemas' rules; never drawn.
+	Lawless bool
 }
 
 // drawScenario draws one.

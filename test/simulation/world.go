@@ -69,8 +69,7 @@ type Broken struct {
 	Lead    func(l *lead, cached, live *connection)
 	// Deaf says which Events are not told.
 	Deaf func(reason string) bool
-	// Server may change the API server, Scenario what is drawn.
-	Server   func(*apimodel.Server)
+	// Scenario may change what is drawn.
 	Scenario func(*Scenario)
 }
 
@@ -107,9 +106,7 @@ func Run(seed uint64, broken Broken, traced bool) (result Result) {
 	w.server = apimodel.NewServer(func() time.Time { return w.now })
 	w.server.PageSize = w.scenario.PageSize
 	w.server.Changed = w.changed
-	if broken.Server != nil {
-		broken.Server(w.server)
-	}
+	w.server.Lawless = w.scenario.Lawless
 	w.checker = history.NewChecker(history.Options{Grace: w.scenario.PoolRemovalGrace})
 	w.begin()
 	w.run(beginning.Add(w.scenario.Duration), w.over)
