@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -79,7 +78,7 @@ func (r *LicenseUsageReconciler) dropSession(s *licensing.UserSession, seen bool
 func usageSession(s *licensing.UserSession) *usage.Session {
 	status := &s.Status
 	u := &usage.Session{
-		ID: string(s.UID), User: foldUser(s.Spec.UserName), Model: usage.Model(status.Seat), Connection: status.Connection,
+		ID: string(s.UID), User: usage.FoldUser(s.Spec.UserName), Model: usage.Model(status.Seat), Connection: status.Connection,
 		Logon: facts.Time(status.LogonTime), Ended: facts.Time(status.TerminatedTime),
 	}
 	if status.Seat == licensing.SeatUncounted {
@@ -98,9 +97,6 @@ func usageSession(s *licensing.UserSession) *usage.Session {
 		return nil
 	}
 }
-
-// foldUser is a name by which spellings of one user are alike, whatever the pool says: for telling whether somebody who was denied tried again, that is good enough.
-func foldUser(name string) string { return strings.ToLower(strings.ToUpper(name)) }
 
 // poolHandler takes in what the watch shows of pools.
 func (r *LicenseUsageReconciler) poolHandler() handler.EventHandler {
