@@ -21,6 +21,7 @@ import (
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 )
 
 const (
@@ -46,6 +47,8 @@ type Report struct {
 	Pools, Sessions uint64
 	// Missing is what is missing of each pool's clients that the replica answers for.
 	Missing map[types.NamespacedName]seating.Missing
+	// Denials are what the replica denied by itself in the last hour, by pool (namespace/name).
+	Denials map[string]usage.Tally
 }
 
 // Lease is a replica's own.
@@ -80,6 +83,10 @@ func (l *Lease) write(ctx context.Context, lease *coordinationv1.Lease, report R
 	if err != nil {
 		return err
 	}
+	denials, err := encodeDenials(report.Denials)
+	if err != nil {
+		return err
+	}
 	if lease.Annotations == nil {
 		lease.Annotations = map[string]string{}
 	}
@@ -88,6 +95,10 @@ func (l *Lease) write(ctx context.Context, lease *coordinationv1.Lease, report R
 	delete(lease.Annotations, annotationMissing)
 	if missing != "" {
 		lease.Annotations[annotationMissing] = missing
+	}
+	delete(lease.Annotations, annotationDenials)
+	if denials != "" {
+		lease.Annotations[annotationDenials] = denials
 	}
 	lease.Spec.HolderIdentity = &l.Replica
 	lease.Spec.LeaseDurationSeconds = new(int32(SilentAfter / time.Second))
@@ -149,7 +160,7 @@ func encodeMissing(missing map[types.NamespacedName]seating.Missing) (string, er
 
 // reportOf is what a Lease says; what cannot be read says nothing.
 func reportOf(lease *coordinationv1.Lease) Report {
-	report := Report{Missing: map[types.NamespacedName]seating.Missing{}}
+	report := Report{Missing: map[types.NamespacedName]seating.Missing{}, Denials: denialsOf(lease.Annotations[annotationDenials])}
 	report.Swept, _ = time.Parse(time.RFC3339Nano, lease.Annotations[annotationSwept])
 	if _, err := fmt.Sscanf(lease.Annotations[annotationSeen], "pools=%d,sessions=%d", &report.Pools, &report.Sessions); err != nil {
 		report.Pools, report.Sessions = 0, 0

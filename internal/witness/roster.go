@@ -80,7 +80,7 @@ func (r *Roster) Drop(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if known := r.replicas[name]; known != nil && !known.left {
-		known.left, known.seen, known.report = true, r.clock.Now(), Report{}
+		known.left, known.seen, known.report = true, r.clock.Now(), Report{Denials: known.report.Denials}
 	}
 }
 
