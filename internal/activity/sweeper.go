@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 	"github.com/seatkeeper/seatkeeper/internal/witness"
 )
 
@@ -61,6 +62,8 @@ type Sweeper struct {
 	Log    logr.Logger
 	// Freshness is how many writes a second may be made for people's sake; 0: none.
 	Freshness float64
+	// Denials are what this replica denied by itself, for its Lease to tell; nil: nothing.
+	Denials func(now time.Time) map[string]usage.Tally
 	// Parallel bounds the must writes of a sweep under way at once; 0: 32. With 1 all writes are made one after the other on the goroutine that sweeps, in an order that depends on nothing but
 	// what is written.
 	Parallel int
@@ -134,6 +137,9 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 func (s *Sweeper) swear(ctx context.Context, report witness.Report) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
 	defer cancel()
+	if s.Denials != nil {
+		report.Denials = s.Denials(s.Clock.Now())
+	}
 	if err := s.Lease.Renew(ctx, report); err != nil {
 		return err
 	}
@@ -168,8 +174,23 @@ func (s *Sweeper) Finish() {
 		s.Log.Error(err, "Not all that clients told is written down; others wait for this replica's clients to be heard elsewhere", "sessions", len(uids))
 		return
 	}
+	s.tellDenials(ctx)
 	if err := s.Lease.Remove(ctx); err != nil {
 		s.Log.Error(err, "The replica's lease could not be removed")
+	}
+}
+
+// tellDenials tells the last denials before the Lease goes: who watches it sees how it was at its end.
+func (s *Sweeper) tellDenials(ctx context.Context) {
+	if s.Denials == nil || s.sworn.IsZero() {
+		return
+	}
+	denials := s.Denials(s.Clock.Now())
+	if len(denials) == 0 {
+		return
+	}
+	if err := s.Lease.Renew(ctx, witness.Report{Swept: s.sworn, Denials: denials}); err != nil {
+		s.Log.V(1).Info("The last denials could not be told", "error", err.Error())
 	}
 }
 

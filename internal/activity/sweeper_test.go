@@ -6,15 +6,18 @@ package activity
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 )
 
 var resource = schema.GroupResource{Group: licensing.GroupVersion.Group, Resource: "usersessions"}
@@ -242,5 +245,33 @@ func TestFreshnessKeepsToItsBudget(t *testing.T) {
 	}
 	if n := w.writes.Load(); n != 10+1 { // and the lease
 		t.Errorf("%d writes", n)
+	}
+}
+
+// What this replica denied by itself goes with its lease, also the last of it: who watches the lease sees how it was when it went.
+func TestTheLeaseTellsOfDenials(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	counter := &usage.Counter{}
+	w.sweeper.Denials = counter.Tallies
+	told := func() string {
+		lease := &coordinationv1.Lease{}
+		if err := w.api.Get(t.Context(), types.NamespacedName{Namespace: "seatkeeper-system", Name: "me"}, lease); err != nil {
+			return "no lease"
+		}
+		return lease.Annotations["licensing.seatkeeper.dev/denials"]
+	}
+	if err := w.sweep(); err != nil || told() != "" {
+		t.Fatalf("%v, %q", err, told())
+	}
+	counter.Denied("itsm/desk", "ann", "SeatsExhausted", nine)
+	if err := w.at(11 * time.Second).sweep(); err != nil || !strings.Contains(told(), `"denied":1`) || strings.Contains(told(), "ann") {
+		t.Fatalf("%v, %q", err, told())
+	}
+	counter.Denied("itsm/desk", "bob", "SeatsExhausted", nine)
+	last := ""
+	w.beforeDelete = func() { last = told() }
+	w.sweeper.Finish()
+	if !strings.Contains(last, `"denied":2`) || told() != "no lease" {
+		t.Errorf("last %q, now %q", last, told())
 	}
 }

@@ -52,8 +52,10 @@ type world struct {
 	// refuse, if it is set, is what a write of a session is answered; writes counts all writes that arrive.
 	refuse func() error
 	// lose: writes arrive, and their answers do not.
-	lose   bool
-	writes atomic.Int64
+	lose bool
+	// beforeDelete, if it is set, is called before a deletion arrives.
+	beforeDelete func()
+	writes       atomic.Int64
 }
 
 func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
@@ -83,6 +85,12 @@ func newWorld(t *testing.T, pool *licensing.LicensePool) *world {
 		Create: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			w.writes.Add(1)
 			return c.Create(ctx, obj, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.DeleteOption) error {
+			if w.beforeDelete != nil {
+				w.beforeDelete()
+			}
+			return c.Delete(ctx, obj, opts...)
 		},
 		Update: func(ctx context.Context, c client.WithWatch, obj client.Object, opts ...client.UpdateOption) error {
 			w.writes.Add(1)
