@@ -17,6 +17,7 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/callers"
 	"github.com/seatkeeper/seatkeeper/internal/clientip"
 	"github.com/seatkeeper/seatkeeper/internal/sessiontoken"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
 )
 
@@ -43,6 +44,8 @@ type Gateway struct {
 	Clock   clock.PassiveClock
 	Log     logr.Logger
 	Limits  Limits
+	// Denials counts those that this replica decides by itself, for the histories of pools' use; nil: nobody wants to know.
+	Denials *usage.Counter
 	// CutOff says whether this replica has not reached the API server for so long that its clients had better be heard by another; nil: never. It is asked with every request.
 	CutOff func() bool
 
@@ -70,6 +73,7 @@ func (g *Gateway) prepare() {
 	g.once.Do(func() {
 		g.Limits = g.Limits.withDefaults()
 		g.view = newView()
+		g.view.denials = g.Denials
 		g.addresses = newBuckets(g.Limits.AddressRate)
 		g.reviews = newBuckets(g.Limits.ReviewRate)
 		g.questions = newBuckets(questionRate)

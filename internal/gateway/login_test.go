@@ -9,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
 )
 
@@ -45,6 +48,13 @@ func TestDenialsComeFromTheViewAndWriteNothing(t *testing.T) {
 		w.do("POST", sessionsPath, portalToken, `{"userName":"ann"}`).problem("SeatsExhausted")
 	}
 	w.do("POST", sessionsPath, portalToken, `{"userName":"ann"}`, "Idempotency-Key", "k").problem("SeatsExhausted")
+	w.do("POST", sessionsPath, portalToken, `{"userName":"eve"}`).problem("SeatsExhausted")
+	gotIn := aSession("ANN", "70")
+	gotIn.Status.LogonTime = new(metav1.NewTime(nine.Add(time.Minute)))
+	w.show(gotIn)
+	if n := w.gateway.Denials.Tallies(nine.Add(10 * time.Minute))[desk.String()][nine.Unix()]["SeatsExhausted"]; n != (usage.Count{Denied: 5, True: 1}) {
+		t.Errorf("counted %+v", n)
+	}
 	if w.count("create") != 0 {
 		t.Errorf("%d writes for denials", w.count("create"))
 	}

@@ -78,6 +78,9 @@ func (g *Gateway) createOrFind(ctx context.Context, l *login, first bool) (*lice
 		}
 		switch verdict {
 		case deny:
+			if g.Denials != nil {
+				g.Denials.Denied(l.pool.String(), l.spec.UserName, string(denial.Reason), g.Clock.Now())
+			}
 			denialsTotal.WithLabelValues(l.pool.Namespace, l.pool.Name, string(denial.Reason)).Inc()
 			return nil, refused(string(denial.Reason), "%s", denial.Message)
 		case poolUnknown:

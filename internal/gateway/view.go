@@ -21,12 +21,15 @@ import (
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 )
 
 // view is what the watches show of the pools, good for refusing a login that the leader would refuse, and for nothing else.
 type view struct {
 	// enforcing counts the pools that bind sessions to their addresses: most often there is none, and nobody need be asked.
 	enforcing atomic.Int64
+	// denials are told who got a seat after all; nil: nobody counts them.
+	denials *usage.Counter
 
 	mu     sync.RWMutex
 	pools  map[types.NamespacedName]*poolView
@@ -139,6 +142,9 @@ func (v *view) put(obj client.Object) {
 				return
 			}
 			p.putSession(o)
+			if v.denials != nil && o.Status.State == licensing.SessionActive && o.Status.LogonTime != nil {
+				v.denials.Granted(poolOf(o).String(), o.Spec.UserName, o.Status.LogonTime.Time)
+			}
 		})
 	}
 }

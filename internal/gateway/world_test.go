@@ -27,6 +27,7 @@ import (
 	"github.com/seatkeeper/seatkeeper/internal/activity"
 	"github.com/seatkeeper/seatkeeper/internal/callers"
 	"github.com/seatkeeper/seatkeeper/internal/sessiontoken"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
 )
 
 var nine = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
@@ -105,7 +106,7 @@ func newWorld(tb testing.TB) *world {
 	})
 	w.gateway = &Gateway{
 		Client: through, Live: through, Recorder: activity.New("one", w.clock, func(string) (time.Time, bool) { return time.Time{}, true }), Tokens: keeper,
-		Callers: callers.New(tokenReviews{}, accessReviews{}, "seatkeeper"), Replica: "one", Clock: w.clock, Log: log,
+		Callers: callers.New(tokenReviews{}, accessReviews{}, "seatkeeper"), Replica: "one", Clock: w.clock, Log: log, Denials: &usage.Counter{},
 		Limits: Limits{SessionRate: 1e6, CallerRate: 1e6, AddressRate: 1e6, ReviewRate: 1e6, Decision: 20 * time.Second},
 	}
 	w.handler = w.gateway.Handler()
