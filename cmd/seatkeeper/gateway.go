@@ -82,7 +82,7 @@ func (p *process) addGateway(ctx context.Context) error {
 			Client: p.direct, Live: p.direct, Cache: p.manager.GetCache(), Recorder: p.recorder, Tokens: keys,
 			Callers: callers.New(kube.AuthenticationV1().TokenReviews(), kube.AuthorizationV1().SubjectAccessReviews(), o.audience),
 			Proxies: proxies, Replica: p.replica, Clock: clock.RealClock{}, Log: log,
-			CutOff: p.sweeper.CutOff, Namespaces: splitList(p.namespaces),
+			CutOff: p.sweeper.CutOff, Denials: p.denials, Namespaces: splitList(p.namespaces),
 			Limits: gateway.Limits{CallerRate: o.rate, Waiting: o.waiting},
 		},
 	}

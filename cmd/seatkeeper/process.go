@@ -32,6 +32,7 @@ import (
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/activity"
 	"github.com/seatkeeper/seatkeeper/internal/election"
+	poolusage "github.com/seatkeeper/seatkeeper/internal/usage"
 	"github.com/seatkeeper/seatkeeper/internal/witness"
 )
 
@@ -60,6 +61,7 @@ type process struct {
 	roster   *witness.Roster
 	recorder *activity.Recorder
 	sweeper  *activity.Sweeper
+	denials  *poolusage.Counter
 }
 
 func newProcess(ctx context.Context, o *options, config *rest.Config) (*process, error) {
@@ -92,7 +94,9 @@ func newProcess(ctx context.Context, o *options, config *rest.Config) (*process,
 	real := clock.RealClock{}
 	p.roster = witness.NewRoster(p.replica, real)
 	p.recorder = activity.New(p.replica, real, p.roster.Alive)
+	p.denials = &poolusage.Counter{}
 	p.sweeper = &activity.Sweeper{
+		Denials:  p.denials.Tallies,
 		Recorder: p.recorder, Client: p.direct, Live: p.direct, Clock: real, Log: ctrl.Log.WithName("activity"), Freshness: o.gateway.freshness,
 		Lease: &witness.Lease{Client: p.direct, Namespace: p.namespace, Replica: p.replica}, Roster: p.roster,
 	}
