@@ -75,6 +75,7 @@ func TestWatchGoesOnAfterItsRevisionIsTooOld(t *testing.T) {
 	api := &broken{
 		watches: []func() (watch.Interface, error){
 			events(watch.Event{Type: watch.Added, Object: on("comes", "11").Obj()}, watch.Event{Type: watch.Bookmark, Object: &licensing.UserSession{ObjectMeta: metav1.ObjectMeta{ResourceVersion: "20"}}}),
+			events(),
 			func() (watch.Interface, error) { return nil, errors.New("connection refused") },
 			events(expired()),
 			func() (watch.Interface, error) {
@@ -97,7 +98,7 @@ func TestWatchGoesOnAfterItsRevisionIsTooOld(t *testing.T) {
 	f := &follower{SessionsOptions: o, printer: o.printer(models{}), models: models{}, known: known}
 	check(t, f.run(ctx, "10"))
 
-	if want := "10 20 20 100"; strings.Join(api.from, " ") != want || api.lists != 1 {
+	if want := "10 20 20 20 100"; strings.Join(api.from, " ") != want || api.lists != 1 {
 		t.Errorf("watched from %v and listed %d times; want from %s, and one list", api.from, api.lists, want)
 	}
 	if strings.Count(errOut.String(), "\n") != 1 || !strings.Contains(errOut.String(), "connection refused") {

@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -52,19 +53,29 @@ func (f *follower) run(ctx context.Context, revision string) error {
 		switch {
 		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 			return explain(err, f.selection.subject())
+		case errors.Is(err, errIdle):
+			f.rest(ctx)
 		case err != nil && ctx.Err() == nil:
-			f.rest(ctx, err)
+			f.say(err)
+			f.rest(ctx)
 		}
 	}
 	return nil
 }
 
-// rest waits a while, longer each time, and says once what it waits for.
-func (f *follower) rest(ctx context.Context, err error) {
+// errIdle is that a watch ended that told nothing: the API server ends each after minutes, and somebody between may end them at once.
+var errIdle = errors.New("the watch ended without news")
+
+// say says once that the watch broke.
+func (f *follower) say(err error) {
 	if !f.said {
 		fmt.Fprintf(f.Streams.ErrOut, "The watch broke and is tried again until it works: %v\n", err)
 		f.said = true
 	}
+}
+
+// rest waits a while, longer each time.
+func (f *follower) rest(ctx context.Context) {
 	f.pause = min(longestPause, max(shortestPause, 2*f.pause))
 	timer := time.NewTimer(f.pause/2 + rand.N(f.pause/2)) //nolint:gosec // many who watch must not come back at once; that is no secret
 	defer timer.Stop()
@@ -88,6 +99,7 @@ func (f *follower) watch(ctx context.Context, revision string) (string, error) {
 		return revision, err
 	}
 	defer w.Stop()
+	before := revision
 	for event := range w.ResultChan() {
 		if event.Type == watch.Error {
 			err := apierrors.FromObject(event.Object)
@@ -112,8 +124,8 @@ func (f *follower) watch(ctx context.Context, revision string) (string, error) {
 			return revision, err
 		}
 	}
-	if f.pause == 0 { // the API server ends each watch after a while
-		f.pause = shortestPause / 2
+	if revision == before {
+		return revision, errIdle
 	}
 	return revision, nil
 }
