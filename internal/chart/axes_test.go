@@ -45,13 +45,15 @@ func TestTicksGoByTheCalendar(t *testing.T) {
 		zone     *time.Location
 		want     []string
 	}{
-		"hours": {pace{hours: 6}, "2026-03-02T05:59:00Z", "2026-03-03T06:00:00Z", time.UTC,
+		"hours": {pace{minutes: 360}, "2026-03-02T05:59:00Z", "2026-03-03T06:00:00Z", time.UTC,
 			[]string{"06:00", "12:00", "18:00", "Tue 3 Mar", "06:00"}},
-		"hours of a day that has 23": {pace{hours: 1}, "2026-03-28T23:00:00Z", "2026-03-29T03:00:00Z", berlin,
+		"minutes": {pace{minutes: 15}, "2026-03-02T23:40:00Z", "2026-03-03T00:20:00Z", time.UTC,
+			[]string{"23:45", "Tue 3 Mar", "00:15"}},
+		"hours of a day that has 23": {pace{minutes: 60}, "2026-03-28T23:00:00Z", "2026-03-29T03:00:00Z", berlin,
 			[]string{"Sun 29 Mar", "01:00", "03:00", "04:00", "05:00"}},
-		"hours of a day that has 25": {pace{hours: 1}, "2026-10-24T22:00:00Z", "2026-10-25T03:00:00Z", berlin,
+		"hours of a day that has 25": {pace{minutes: 60}, "2026-10-24T22:00:00Z", "2026-10-25T03:00:00Z", berlin,
 			[]string{"Sun 25 Oct", "01:00", "02:00", "03:00", "04:00"}},
-		"hours of a clock that is 45 minutes off": {pace{hours: 12}, "2026-03-01T18:00:00Z", "2026-03-02T18:20:00Z", kathmandu,
+		"hours of a clock that is 45 minutes off": {pace{minutes: 720}, "2026-03-01T18:00:00Z", "2026-03-02T18:20:00Z", kathmandu,
 			[]string{"Mon 2 Mar", "12:00", "Tue 3 Mar"}},
 		"days over a change of the clocks": {pace{days: 1}, "2026-04-03T12:00:00Z", "2026-04-06T14:00:00Z", sydney,
 			[]string{"Sat 4 Apr", "Sun 5 Apr", "Mon 6 Apr", "Tue 7 Apr"}},
@@ -97,7 +99,7 @@ func TestTicksRise(t *testing.T) {
 					rt.Fatalf("%+v: %v after %v, of %v to %v", p, tick.at, last, from, to)
 				}
 				last = tick.at
-				if local := tick.at.In(place); local.Second() != 0 || p.hours == 0 && local.Hour() > 1 && local.Hour() < 23 {
+				if local := tick.at.In(place); local.Second() != 0 || p.minutes == 0 && local.Hour() > 1 && local.Hour() < 23 {
 					rt.Fatalf("%+v: %v is no such time", p, local)
 				}
 			}

@@ -23,6 +23,8 @@ type Chart struct {
 	Series *usage.Series
 	// Connected is the number of connections that were open at the end of what is known, Series.Through.
 	Connected int
+	// Since is when the record began; zero: before the period. A young record fills the picture, as far as its points allow.
+	Since time.Time
 	// Now is when the chart is looked at; zero: at the series' end.
 	Now time.Time
 	// Zone is where the viewer's clock is; nil: UTC.
@@ -35,7 +37,7 @@ type Chart struct {
 
 // Of is the chart of a pool's history, for a model and the period that ends now.
 func Of(namespace, pool string, history *usage.History, model usage.Model, period usage.Period, now time.Time) *Chart {
-	return &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model), Now: now}
+	return &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model), Since: history.Since(), Now: now}
 }
 
 func (c *Chart) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
@@ -44,15 +46,28 @@ func (c *Chart) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
 // apart at most.
 const lag = 20 * time.Minute
 
-// from and to are the ends of the picture. It ends where the record does, if that is as new as can be: what is still to come is no gap.
-func (c *Chart) from() time.Time { return c.Series.From }
+// leastPoints is how many points a picture has room for at least, however young the record is.
+const leastPoints = 12
+
+// from and to are the ends of the picture. It begins where the record does, since what was before is no gap, and ends where the record does, if that is as new as
+// can be: what is still to come is no gap either.
+func (c *Chart) from() time.Time {
+	from := c.Series.From
+	for _, p := range c.Series.Points {
+		if p.Start.After(c.Since) || c.Series.To.Sub(p.Start) < leastPoints*c.Series.Step {
+			break
+		}
+		from = p.Start
+	}
+	return from
+}
 
 func (c *Chart) to() time.Time {
 	end, through := c.Series.To, c.Series.Through
 	if !c.Now.IsZero() && c.Now.Before(end) {
 		end = c.Now
 	}
-	if through.After(c.from()) && through.Before(end) && end.Sub(through) <= lag {
+	if through.After(c.Series.From) && through.Before(end) && end.Sub(through) <= lag {
 		return through
 	}
 	return end
@@ -68,8 +83,14 @@ func (c *Chart) sentences(f figures) []string {
 		denied += fmt.Sprintf(" (%d true)", f.denials.True)
 	}
 	recorded := "all of the time"
-	if !f.complete() {
+	switch {
+	case f.recorded < 0.001:
+		recorded = "less than 0.1% of the time"
+	case !f.complete():
 		recorded = strconv.FormatFloat(math.Floor(f.recorded*1000)/10, 'f', -1, 64) + "% of the time"
+	}
+	if c.from().After(c.Series.From) {
+		recorded += " since it began, " + c.moment(c.Since)
 	}
 	return []string{
 		fmt.Sprintf("Open %s: %s", c.moment(c.Series.Through), ofLicensed(c.Connected, f.last.licensed)),

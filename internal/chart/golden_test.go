@@ -65,6 +65,9 @@ func TestTerminal(t *testing.T) {
 	week.Note = "50 of 50 seats was the most ever in use in 7 days. 55 would leave 10% headroom."
 	golden(t, testdata("terminal-ascii.golden"), []byte(week.Terminal(TerminalOptions{ASCII: true, Columns: 60, Rows: 20})))
 	golden(t, testdata("terminal-color.golden"), []byte(week.Terminal(TerminalOptions{Color: true, Columns: 120, Rows: 40})))
+	young := sample(t, usage.Day)
+	young.Since = now.Add(-100 * time.Minute)
+	golden(t, testdata("terminal-young.golden"), []byte(young.Terminal(TerminalOptions{})))
 	golden(t, testdata("terminal-empty.golden"), []byte(empty().Terminal(TerminalOptions{})))
 }
 

@@ -53,7 +53,7 @@ func anyChart() *rapid.Generator[*Chart] {
 		s.Through = s.To.Add(-time.Duration(rapid.Int64Range(0, int64(2*step)).Draw(t, "through")))
 		return &Chart{
 			Namespace: rapid.StringMatching(`[a-z][a-z-]{0,62}`).Draw(t, "namespace"), Pool: rapid.StringMatching(`[a-z][a-z.-]{0,252}`).Draw(t, "pool"),
-			Series: s, Now: rapid.SampledFrom([]time.Time{{}, now}).Draw(t, "now"), Connected: rapid.IntRange(0, most).Draw(t, "connected"),
+			Series: s, Now: rapid.SampledFrom([]time.Time{{}, now}).Draw(t, "now"), Since: s.From.Add(time.Duration(rapid.Int64Range(-int64(step), int64(period.Length())).Draw(t, "since"))), Connected: rapid.IntRange(0, most).Draw(t, "connected"),
 			Zone: time.FixedZone("X", 900*rapid.IntRange(-48, 56).Draw(t, "zone")), Note: rapid.SampledFrom([]string{"", "31 of 50 seats was the most ever in use in 30 days. 34 would leave 10% headroom."}).Draw(t, "note"),
 		}
 	})
@@ -129,7 +129,7 @@ func TestLinesTellTheSeries(t *testing.T) {
 			if end.After(c.to()) {
 				end = c.to()
 			}
-			if !end.After(p.Start) {
+			if !end.After(p.Start) || p.Start.Before(c.from()) {
 				continue
 			}
 			middle := (d.x(p.Start) + d.x(end)) / 2
@@ -227,6 +227,25 @@ func TestTheEndOfTheRecord(t *testing.T) {
 			}
 			if f := figuresOf(c.stretches()); f.complete() != test.complete {
 				t.Errorf("on record: %v", f.recorded)
+			}
+		})
+	}
+}
+
+// A young record fills the picture, and yet there is room for twelve points.
+func TestTheBeginningOfTheRecord(t *testing.T) {
+	for name, test := range map[string]struct {
+		since, want time.Duration
+	}{
+		"long ago":       {9 * 24 * time.Hour, 7*24*time.Hour + 22*time.Minute},
+		"three days ago": {72 * time.Hour, 72*time.Hour + 22*time.Minute},
+		"just now":       {time.Minute, 11*time.Hour + 22*time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := sample(t, usage.Week)
+			c.Since = now.Add(-test.since)
+			if got := now.Sub(c.from()); got != test.want {
+				t.Errorf("must begin %v before now, and not %v", test.want, got)
 			}
 		})
 	}

@@ -25,9 +25,12 @@ func (s stretch) hasLicense() bool { return !s.gap() && s.licensed != usage.NotL
 
 // stretches are the points as far as they lie within the chart.
 func (c *Chart) stretches() []stretch {
-	to := c.to()
+	from, to := c.from(), c.to()
 	var all []stretch
 	for _, p := range c.Series.Points {
+		if p.Start.Before(from) {
+			continue
+		}
 		s := stretch{
 			start: p.Start, end: p.Start.Add(p.Length), covered: p.Covered, mean: p.Mean, peak: p.Peak, licensed: p.Licensed, peakStart: p.Start, denials: usage.Denied(p.Denials),
 		}

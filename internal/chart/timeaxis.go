@@ -16,16 +16,20 @@ type tick struct {
 }
 
 // pace is the distance of ticks on the time axis, in units of the calendar: a day is what the viewer's clock calls a day, of 23 or 25 hours at times.
-type pace struct{ hours, days, weeks, months int }
+type pace struct{ minutes, days, weeks, months int }
 
 // axisOf says which paces suit a span of time, finest first, and which one marks the time between labels.
 func axisOf(span time.Duration) (labelled []pace, between pace) {
 	const day = 24 * time.Hour
 	switch {
+	case span <= 3*time.Hour:
+		return []pace{{minutes: 5}, {minutes: 10}, {minutes: 15}, {minutes: 30}, {minutes: 60}}, pace{minutes: 5}
+	case span <= 14*time.Hour:
+		return []pace{{minutes: 30}, {minutes: 60}, {minutes: 120}, {minutes: 180}, {minutes: 360}}, pace{minutes: 30}
 	case span <= 2*day:
-		return []pace{{hours: 1}, {hours: 2}, {hours: 3}, {hours: 6}, {hours: 12}, {days: 1}}, pace{hours: 1}
+		return []pace{{minutes: 60}, {minutes: 120}, {minutes: 180}, {minutes: 360}, {minutes: 720}, {days: 1}}, pace{minutes: 60}
 	case span <= 10*day:
-		return []pace{{days: 1}, {days: 2}, {days: 4}}, pace{hours: 6}
+		return []pace{{days: 1}, {days: 2}, {days: 4}}, pace{minutes: 360}
 	case span <= 45*day:
 		return []pace{{weeks: 1}, {weeks: 2}}, pace{days: 1}
 	case span <= 120*day:
@@ -63,10 +67,10 @@ func (p pace) ticks(from, to time.Time, zone *time.Location) []tick {
 		switch {
 		case at.After(to):
 			return ticks
-		case p.hours > 0:
-			for hour := 0; hour < 24; hour += p.hours {
-				y, m, d := at.Date()
-				add(time.Date(y, m, d, hour, 0, 0, 0, zone))
+		case p.minutes > 0:
+			y, m, d := at.Date()
+			for minute := 0; minute < 24*60; minute += p.minutes {
+				add(time.Date(y, m, d, 0, minute, 0, 0, zone))
 			}
 		case dayNumber(at)%(7*p.weeks+p.days) == 0:
 			add(at)
@@ -83,9 +87,9 @@ func dayNumber(at time.Time) int {
 
 func (p pace) label(at time.Time) string {
 	switch {
-	case p.hours > 0 && at.Hour() == 0 && at.Minute() == 0, p.days > 0:
+	case p.minutes > 0 && at.Hour() == 0 && at.Minute() == 0, p.days > 0:
 		return at.Format("Mon 2 Jan")
-	case p.hours > 0:
+	case p.minutes > 0:
 		return at.Format("15:04")
 	case p.weeks > 0:
 		return at.Format("2 Jan")

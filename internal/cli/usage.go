@@ -46,7 +46,7 @@ type UsageOptions struct {
 }
 
 func newUsageCommand(env Environment, c *cluster) *cobra.Command {
-	o := &UsageOptions{Environment: env, cluster: c, period: string(usage.Week)}
+	o := &UsageOptions{Environment: env, cluster: c}
 	cmd := &cobra.Command{
 		Use:   "usage POOL",
 		Short: "Show how much of a pool was used over time, as a chart, and how many seats would have been enough",
@@ -57,7 +57,7 @@ The chart in the terminal shows the most connections open at once in the time of
 above it. Time without a record is shown as such. A denial is a true one if its user got no seat in the five minutes after it.
 
 Times are those of your clock; TZ names another zone, as in TZ=UTC. CSV, JSON and YAML have times in RFC 3339.`,
-		Example: `  # The last seven days
+		Example: `  # The last seven days, or the first
   kubectl seats usage service-desk -n itsm
 
   # Signed-on users of named accounts, over a year
@@ -89,7 +89,7 @@ Times are those of your clock; TZ names another zone, as in TZ=UTC. CSV, JSON an
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.period, "period", o.period, "How much of the past to show, one of: "+strings.Join(periodNames(), ", ")+".")
+	flags.StringVar(&o.period, "period", "", "How much of the past to show, one of: "+strings.Join(periodNames(), ", ")+". Without it: week, or day while the record is younger than that.")
 	flags.StringVar(&o.model, "model", "", "The licensing model, named or concurrent. Without it: concurrent, or named in a pool that has named seats alone.")
 	flags.StringVarP(&o.format, "output", "o", "", "Output format, one of: "+strings.Join(usageFormats(), ", ")+". Without it: what the name of --output-file ends in, or else chart.")
 	flags.StringVar(&o.file, "output-file", "", "Write to this file, and not to standard output.")
@@ -149,7 +149,7 @@ func (o *UsageOptions) Validate() error {
 	switch {
 	case model < 0:
 		return fmt.Errorf("--model must be named or concurrent: it is %q", o.model)
-	case !slices.Contains(periodNames(), o.period):
+	case o.period != "" && !slices.Contains(periodNames(), o.period):
 		return fmt.Errorf("--period must be one of %s: it is %q", strings.Join(periodNames(), ", "), o.period)
 	case o.format == "":
 		return fmt.Errorf("the name of --output-file must end in .svg, .png, .csv, .json, .yaml or .txt, or --output must name the format: it is %q", o.file)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -89,6 +90,26 @@ func TestUsageAgainstAnAPIServer(t *testing.T) {
 		out, _, err := viewer.seats(ctx, "usage", "service-desk", "-n", "itsm", "--model", "Named", "--period", "day")
 		check(t, err)
 		if !strings.Contains(out, "named connections") || !strings.Contains(out, "Most at once: 2 of 5") {
+			t.Errorf("unexpected chart:\n%s", out)
+		}
+	})
+	t.Run("shows a day while the record is younger than that, unless it is told otherwise", func(t *testing.T) {
+		young := usage.NewHistory()
+		line := usage.NewTimeline(noon.Add(-2 * time.Hour))
+		line.License(noon.Add(-2*time.Hour), 3, usage.NotLicensed)
+		line.Tell(young, noon, time.Hour)
+		record := maker.MakeLicenseUsage("young").Namespace("itsm").Obj()
+		check(t, api.Create(ctx, record))
+		record.Status.History = young.Encode()
+		check(t, api.Status().Update(ctx, record))
+		out, _, err := viewer.seats(ctx, "usage", "young", "-n", "itsm")
+		check(t, err)
+		if !strings.Contains(out, "named connections\nDay: Mon 2 Mar 2026 10:00 to Mon 2 Mar 2026 12:00 UTC\n") {
+			t.Errorf("unexpected chart:\n%s", out)
+		}
+		out, _, err = viewer.seats(ctx, "usage", "young", "-n", "itsm", "--period", "week")
+		check(t, err)
+		if !strings.Contains(out, "\nWeek: Mon 2 Mar 2026 00:00 to Mon 2 Mar 2026 12:00 UTC\n") || !strings.Contains(out, "since it began, Mon 2 Mar 10:00") {
 			t.Errorf("unexpected chart:\n%s", out)
 		}
 	})

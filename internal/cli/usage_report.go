@@ -48,11 +48,18 @@ func (o *UsageOptions) report(ctx context.Context) (*usageReport, error) {
 	if poolErr != nil {
 		pool = nil
 	}
+	now := o.Clock.Now()
+	if o.period == "" {
+		o.period = string(usage.Week)
+		if now.Sub(history.Since()) < usage.Day.Length() {
+			o.period = string(usage.Day)
+		}
+	}
 	model, err := o.modelOf(pool, history)
 	if err != nil {
 		return nil, err
 	}
-	now, period := o.Clock.Now(), usage.Period(o.period)
+	period := usage.Period(o.period)
 	r := &usageReport{chart: chart.Of(o.namespace, o.pool, history, model, period, now)}
 	r.chart.Zone = o.Reader.Zone
 	r.chart.Empty = o.emptyText(history)
