@@ -110,6 +110,18 @@ chaos: ## Faults for CHAOS_TIME (5m) while users work, every revision checked; e
 	go build -o bin/chaos ./test/chaos
 	exec bin/chaos
 
+# How many seeds, which one to replay with all that happened, or for how long to run fresh ones.
+SEEDS ?= 1000
+SEED ?=
+SIMULATE_TIME ?=
+
+.PHONY: simulate
+simulate: ## Replicas of the operator against a model of the API server, where everything goes wrong that may: SEEDS of them, SIMULATE_TIME=4m, or SEED=n to replay one
+	@go build -o bin/simulate ./test/simulation/simulate
+	if [[ -n "$(SEED)" ]]; then exec bin/simulate -seed "$(SEED)"; fi
+	if [[ -n "$(SIMULATE_TIME)" ]]; then exec bin/simulate -for "$(SIMULATE_TIME)"; fi
+	exec bin/simulate -seeds "$(SEEDS)"
+
 .PHONY: lint
 lint: ## Lint the code, api/ by the Kubernetes API conventions, and see that config/ builds
 	@status=0

@@ -39,9 +39,23 @@ func (p *pool) outgrown(was map[licensing.SeatType]int) licensing.SeatType {
 }
 
 // recorded checks a write of the pool that gives seats away.
-func (c *Checker) recorded(p *pool, was map[licensing.SeatType]int, fresh []licensing.GrantIntent) {
+//
+// Who joins a connection takes no seat. When the connection's last session ended a moment ago, and the allocator had not seen that, the connection goes on by that login; that more are taken than there are can
+// come of it only where seats were made fewer than were taken, and it is no seat given away.
+func (c *Checker) recorded(p *pool, was map[licensing.SeatType]int, fresh []licensing.GrantIntent, when time.Time) {
 	seat := p.outgrown(was)
 	if seat == "" {
+		return
+	}
+	goOn := map[connection]bool{}
+	for _, i := range fresh {
+		if of := (connection{i.Connection, i.Seat}); i.Seat == seat && i.Connection != string(i.UID) {
+			if at, lapsed := p.lapsed[of]; lapsed && when.Sub(at) < c.opts.SeatBound {
+				goOn[of] = true
+			}
+		}
+	}
+	if p.taken(seat)-len(goOn) <= max(was[seat], p.seats(seat)) {
 		return
 	}
 	objects := []string{p.name()}

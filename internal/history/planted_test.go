@@ -45,6 +45,15 @@ var oversold = []trial{
 		}
 		s.intend("c")
 	}},
+	{name: "a login that joins a connection whose end was not seen yet, in a pool whose seats were made fewer", tell: func(s *story, fault bool) {
+		s.write(two().Obj()).grant("a", "b").login("c").pool(func(p *licensing.LicensePool) { p.Spec.Concurrent.Seats, p.Generation = new(int32(1)), 2 })
+		s.remove(MakeUserSession("a").Obj())
+		if fault {
+			s.intend("c")
+		} else {
+			s.join("a", "c")
+		}
+	}},
 	{name: "an intent that is not carried out yet counts", tell: func(s *story, fault bool) {
 		s.write(two().Obj()).grant("a").login("b").login("c").intend("b").intend(either(fault, []string{"b"}, []string{"b", "c"})...)
 	}},

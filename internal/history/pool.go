@@ -40,6 +40,8 @@ type pool struct {
 	holders     map[string]int                // of named seats, by user
 	users       map[string]map[types.UID]bool // those with a claim, by user
 
+	// lapsed is when a connection's last session ended.
+	lapsed map[connection]time.Time
 	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended; displaced when one did for a newer.
 	crowded, left, displaced map[string]time.Time
 
@@ -75,7 +77,7 @@ func newPool(key types.NamespacedName) *pool {
 	return &pool{key: key, intents: map[types.UID]intent{}, orphans: map[types.UID]intent{},
 		sessions: map[types.UID]*licensing.UserSession{}, accounts: map[types.UID]*licensing.LicenseAccount{}, pending: map[types.UID]bool{},
 		claims: map[types.UID]claim{}, connections: map[connection]int{}, live: map[licensing.SeatType]int{}, holders: map[string]int{}, users: map[string]map[types.UID]bool{},
-		crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{}}
+		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{}}
 }
 
 // user is what the spellings of a user's name have in common.
@@ -254,7 +256,7 @@ func (c *Checker) takePool(o *licensing.LicensePool, deleted bool, when time.Tim
 	if c.blind {
 		return
 	}
-	c.recorded(p, was, fresh)
+	c.recorded(p, was, fresh, when)
 	if wrote {
 		c.inOrder(p, fresh, when)
 		c.sound(p)

@@ -35,7 +35,11 @@ func (c *Checker) takeSession(s *licensing.UserSession, deleted bool, when time.
 		c.deniedRightly(p, s)
 	}
 
+	held, had := p.claims[s.UID]
 	p.put(s, deleted)
+	if had && p.connections[held.connection] == 0 {
+		p.lapsed[held.connection] = when
+	}
 	if deleted {
 		delete(c.sessions, s.UID)
 	} else {

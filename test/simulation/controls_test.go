@@ -112,19 +112,11 @@ func TestARuleThatIsBrokenIsFound(t *testing.T) {
 				return r.Unlocked(), nil
 			}
 			return r, nil
-		}), func(c *Scenario) { c.LateWatch, c.LongestLag = 0.5, 15*time.Second })},
+		}), func(c *Scenario) { c.LateWatch, c.LongestLag = 0.5, 100*time.Second })},
 		{"nobody ends for idleness before every witness was heard", "invariant", Broken{Lead: func(l *lead, _, _ *connection) { l.reconciler.Roster = nil }}},
 		{"a replica swears to what it has written, and to no more", "invariant 4", Broken{Process: func(p *process) {
 			bends(func(r *apimodel.Request) (*apimodel.Request, *apimodel.Answer) {
 				if of(r, apimodel.Patch, apimodel.Sessions) && r.Status {
-					return r, &apimodel.Answer{Object: r.Object}
-				}
-				return r, nil
-			}, p.direct)
-		}}},
-		{"a replica that stops writes all that it knows before it removes its Lease", "invariant 4", Broken{Process: func(p *process) {
-			bends(func(r *apimodel.Request) (*apimodel.Request, *apimodel.Answer) {
-				if of(r, apimodel.Patch, apimodel.Sessions) && r.Status && p.stopping {
 					return r, &apimodel.Answer{Object: r.Object}
 				}
 				return r, nil
@@ -151,7 +143,7 @@ func TestARuleThatIsBrokenIsFound(t *testing.T) {
 			const most = 3000
 			var seeds atomic.Int64
 			found := ""
-			Campaign{First: 1, Seeds: most, For: time.Minute, Workers: runtime.NumCPU(), Broken: c.broken, Found: func(r Result) bool {
+			Campaign{First: 1, Seeds: most, For: 3 * time.Minute, Workers: runtime.NumCPU(), Broken: c.broken, Found: func(r Result) bool {
 				if strings.Contains(strings.Join(r.Violations, "\n"), c.finds) && found == "" {
 					found = r.Violations[0]
 				}
