@@ -93,7 +93,7 @@ func (c *Chart) sentences(f figures) []string {
 		recorded += " since it began, " + c.moment(c.Since)
 	}
 	return []string{
-		fmt.Sprintf("Open %s: %s", c.moment(c.Series.Through), ofLicensed(c.Connected, f.last.licensed)),
+		fmt.Sprintf("Open: %s, %s", ofLicensed(c.Connected, f.last.licensed), c.Series.Through.In(c.zone()).Format("Mon 2 Jan 15:04")),
 		fmt.Sprintf("Most at once: %s, %s", ofLicensed(f.peak.peak, f.peak.licensed), c.moment(f.peak.peakStart)),
 		denied,
 		"On record: " + recorded,
