@@ -75,7 +75,13 @@ func watch(dir, etcd string, find func(string)) (*watcher, error) {
 	w.end = end
 	ready := make(chan struct{})
 	w.etcd = &recorder.Etcd{URL: etcd, Clock: clock.RealClock{}, Log: ctrllog.Log.WithName("history"), Write: w.take, Ready: func() { close(ready) }}
-	go func() { w.done <- w.etcd.Run(logr.NewContext(ctx, ctrllog.Log)) }()
+	go func() {
+		err := w.etcd.Run(logr.NewContext(ctx, ctrllog.Log))
+		if err != nil {
+			find("the history cannot be recorded any more: " + err.Error())
+		}
+		w.done <- err
+	}()
 	go w.check(ctx)
 	select {
 	case <-ready:

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -124,6 +126,9 @@ func (r *Etcd) take(revision int64, kvs []pair, gap bool) error {
 	entries := []history.Entry{head}
 	r.objects = map[string]client.Object{}
 	for _, kv := range kvs {
+		if !recorded(kv) {
+			continue
+		}
 		object, err := readStored(kv)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUnwritten, err)
@@ -191,6 +196,9 @@ type change struct {
 
 // tell writes down one change.
 func (r *Etcd) tell(c change) error {
+	if !recorded(c.KV) {
+		return nil
+	}
 	key := string(c.KV.Key)
 	before := r.objects[key]
 	kind := history.Modified
@@ -221,6 +229,12 @@ func (r *Etcd) tell(c change) error {
 	}
 	r.last = c.KV.Revision
 	return nil
+}
+
+// recorded says whether a key is of a kind that a history has; the project has others too.
+func recorded(kv pair) bool {
+	kind, _, _ := strings.Cut(strings.TrimPrefix(string(kv.Key), stored), "/")
+	return slices.ContainsFunc(kinds, func(k schema.GroupVersionResource) bool { return k.Resource == kind })
 }
 
 // readStored reads an object as the API server stores it: without its revision, which is the key's.

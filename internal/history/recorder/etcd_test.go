@@ -5,6 +5,7 @@ package recorder_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -103,7 +104,8 @@ func TestEtcdThatForgotLeavesAGap(t *testing.T) {
 	watches := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v3/kv/range" {
-			fmt.Fprint(w, `{"header":{"revision":"`, 100*(watches+1), `"}}`)
+			key := base64.StdEncoding.EncodeToString([]byte("/registry/licensing.seatkeeper.dev/others/n/o")) // of no kind that is recorded
+			fmt.Fprintf(w, `{"header":{"revision":"%d"},"kvs":[{"key":%q,"value":"e30=","mod_revision":"50"}]}`, 100*(watches+1), key)
 			return
 		}
 		if watches++; watches == 1 {
