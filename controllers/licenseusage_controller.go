@@ -61,6 +61,8 @@ type line struct {
 	timeline *usage.Timeline
 	// pool is the newest seen; nil: none exists.
 	pool *licensing.LicensePool
+	// accounts are the named ones that hold a seat.
+	accounts map[types.UID]usage.Account
 	// history is what was last stored, if this manager stored it or told it further since; revision is that of the object it came from.
 	history  *usage.History
 	revision string
@@ -68,6 +70,8 @@ type line struct {
 	looked, notBefore, wrote time.Time
 	// tried is up to when a write told whose answer is not known; zero: there is none.
 	tried time.Time
+	// queued: a reconcile is asked for, which asks for the next by itself.
+	queued bool
 }
 
 // +kubebuilder:rbac:groups=licensing.seatkeeper.dev,resources=licenseusages,verbs=get;list;watch;create
@@ -80,6 +84,7 @@ func (r *LicenseUsageReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		Named("licenseusage").
 		Watches(&licensing.LicensePool{}, r.poolHandler()).
 		Watches(&licensing.UserSession{}, r.sessionHandler()).
+		Watches(&licensing.LicenseAccount{}, r.accountHandler()).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: 2,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, usageLooks),
@@ -91,7 +96,7 @@ func (r *LicenseUsageReconciler) SetupWithManager(mgr ctrl.Manager) error {
 func (r *LicenseUsageReconciler) line(key types.NamespacedName) *line {
 	l, ok := r.lines[key]
 	if !ok {
-		l = &line{timeline: usage.NewTimeline(r.Clock.Now())}
+		l = &line{timeline: usage.NewTimeline(r.Clock.Now()), accounts: map[types.UID]usage.Account{}}
 		r.lines[key] = l
 	}
 	return l
@@ -222,7 +227,7 @@ func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object 
 	case object != nil && now.Sub(facts.Time(object.Status.ThroughTime)) < quietTime(l.history, retention):
 		return nil, false, nil
 	}
-	return usageStatus(l.history), false, nil
+	return usageStatus(l.history, l.accounts), false, nil
 }
 
 // quietTime is how long a history may end before now when nothing happens.

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"time"
 
@@ -32,7 +33,7 @@ func dropUsageMetrics(key types.NamespacedName) {
 const shownDays = 30
 
 // usageStatus is a history as it is stored, with what people like to see of it at a glance.
-func usageStatus(h *usage.History) *licensing.LicenseUsageStatus {
+func usageStatus(h *usage.History, accounts map[types.UID]usage.Account) *licensing.LicenseUsageStatus {
 	text := h.Encode()
 	through := h.Through()
 	today := through.Add(-time.Second).Truncate(24 * time.Hour)
@@ -51,6 +52,9 @@ func usageStatus(h *usage.History) *licensing.LicenseUsageStatus {
 		status.LateTransitions = bounded(h.Late())
 	}
 	if m := status.Named; m != nil {
+		if n := h.Dormant(maps.Values(accounts)); n != usage.Unknown {
+			m.DormantAccounts = bounded(n)
+		}
 		status.Peaks.Named = fmt.Sprintf("%d of %d", *m.Peak30Days, *m.Licensed)
 	}
 	if m := status.Concurrent; m != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
@@ -467,4 +468,49 @@ func TestAHistoryIsNeverWrong(t *testing.T) {
 			rt.Error("nothing is known")
 		}
 	})
+}
+
+func TestAccountsThatNobodyUsesAreCounted(t *testing.T) {
+	d := newDiary(t, keptPool().Named(3).Obj())
+	c := d.clerk()
+	for _, name := range []string{"ann", "bob", "cid"} {
+		d.made++
+		a := MakeLicenseAccount(name).Pool("p").User(name).Named().UID(name).Licensed(metav1.ConditionTrue, licensing.ReasonSeatHeld).Obj()
+		a.CreationTimestamp = metav1.NewTime(d.clock.Now())
+		d.see(func(r *LicenseUsageReconciler) { r.putAccount(a) })
+		if name == "cid" {
+			a = a.DeepCopy()
+			a.Status.Conditions = nil // it holds no seat any more
+			d.see(func(r *LicenseUsageReconciler) { r.putAccount(a) })
+		}
+	}
+	day := func() {
+		for range 24 * 6 { // faster than by seconds
+			d.clock.SetTime(d.clock.Now().Add(10 * time.Minute))
+			c.r.lines[poolKey].looked = d.clock.Now()
+			c.look()
+		}
+	}
+	shown := func() *int32 {
+		object, _ := d.stored()
+		return object.Status.Named.DormantAccounts
+	}
+	for range 60 {
+		day()
+	}
+	s := MakeUserSession("s").Pool("p").User("Bob").Active(licensing.SeatNamed, "s", d.clock.Now()).Obj()
+	d.store(s)
+	d.see(func(r *LicenseUsageReconciler) { r.putSession(s) })
+	for range 29 {
+		day()
+	}
+	if n := shown(); n != nil {
+		t.Errorf("%d after 89 days", *n)
+	}
+	for range 3 {
+		day()
+	}
+	if n := shown(); n == nil || *n != 1 {
+		t.Errorf("%v dormant after 92 days, and not ann alone", n)
+	}
 }

@@ -24,7 +24,7 @@ type usageQueue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 // sessionHandler takes in what the watch shows of sessions. It wakes no reconcile but the first of a pool: each looks again by itself.
 func (r *LicenseUsageReconciler) sessionHandler() handler.EventHandler {
 	put := func(s *licensing.UserSession, q usageQueue) {
-		if isNew := r.putSession(s); isNew {
+		if r.putSession(s) {
 			q.Add(reconcile.Request{NamespacedName: poolOf(s)})
 		}
 	}
@@ -42,7 +42,7 @@ func (r *LicenseUsageReconciler) sessionHandler() handler.EventHandler {
 	}
 }
 
-// putSession takes in a session; it says whether it is the first that is known of its pool.
+// putSession takes in a session; it says whether its pool's reconcile is to be asked for.
 func (r *LicenseUsageReconciler) putSession(s *licensing.UserSession) bool {
 	told := usageSession(s)
 	if told == nil {
@@ -50,9 +50,11 @@ func (r *LicenseUsageReconciler) putSession(s *licensing.UserSession) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, known := r.lines[poolOf(s)]
-	r.line(poolOf(s)).timeline.Put(*told)
-	return !known
+	l := r.line(poolOf(s))
+	l.timeline.Put(*told)
+	asked := l.queued
+	l.queued = true
+	return !asked
 }
 
 // dropSession takes in that a session's record is gone. A live one that nobody saw go may have ended any time before.
@@ -145,4 +147,40 @@ func (r *LicenseUsageReconciler) license(l *line) {
 		return *n
 	}
 	l.timeline.License(r.Clock.Now().Truncate(time.Second), seats(rules.Named), seats(rules.Concurrent))
+}
+
+// accountHandler takes in what the watch shows of named accounts. It wakes no reconcile.
+func (r *LicenseUsageReconciler) accountHandler() handler.EventHandler {
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ usageQueue) {
+			r.putAccount(e.Object.(*licensing.LicenseAccount))
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ usageQueue) {
+			if e.ObjectOld.GetUID() != e.ObjectNew.GetUID() {
+				r.dropAccount(e.ObjectOld.(*licensing.LicenseAccount))
+			}
+			r.putAccount(e.ObjectNew.(*licensing.LicenseAccount))
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ usageQueue) {
+			r.dropAccount(e.Object.(*licensing.LicenseAccount))
+		},
+	}
+}
+
+func (r *LicenseUsageReconciler) putAccount(a *licensing.LicenseAccount) {
+	if !facts.HoldsSeat(a) {
+		r.dropAccount(a)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line(poolOf(a)).accounts[a.UID] = usage.Account{User: usage.FoldUser(a.Spec.UserName), Created: a.CreationTimestamp.Time}
+}
+
+func (r *LicenseUsageReconciler) dropAccount(a *licensing.LicenseAccount) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l, ok := r.lines[poolOf(a)]; ok {
+		delete(l.accounts, a.UID)
+	}
 }

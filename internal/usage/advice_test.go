@@ -60,7 +60,7 @@ func TestWhoWasTrulyDeniedIsDemandAsWell(t *testing.T) {
 	h.addDenials(h.through-400, reasonSeatsExhausted, Count{1, 1})
 	h.addDenials(h.through-30, "AccountDisabled", Count{9, 9})
 	for range 96 {
-		h.addGrant(h.through-100, Concurrent)
+		h.addGrant(h.through-100, Concurrent, 0)
 	}
 	a := h.advise(0)
 	if a.Enough != 23 || a.Denials != (Count{9, 4}) || !strings.Contains(a.Reasoning, "4 logins were truly denied for want of a seat, 3 of them within the same five minutes; 96 logins got in. 23 seats would have been needed at least") {

@@ -147,6 +147,7 @@ func (u *unpacker) history(h *History) {
 		replica := u.text()
 		h.told[replica] = u.tally(reasons)
 	}
+	u.signIns(&h.signIns)
 }
 
 func (u *unpacker) ring(r *ring, reasons []string) {
@@ -241,6 +242,19 @@ func (u *unpacker) spreads(s *spreads) {
 		for k := range s.list[i].seconds {
 			s.list[i].seconds[k] = int64(u.count(int(s.length)))
 		}
+	}
+}
+
+func (u *unpacker) signIns(s *signIns) {
+	s.crowded = u.natural()
+	user := int64(0)
+	for range u.count(maxSignIns) {
+		user += u.natural()
+		if user > math.MaxUint32 {
+			u.fail()
+			return
+		}
+		s.days[uint32(user)] = u.natural() //nolint:gosec // at most MaxUint32, as just seen
 	}
 }
 

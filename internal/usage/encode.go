@@ -94,6 +94,7 @@ func (h *History) bytes() []byte {
 		p.text(replica)
 		p.tally(h.told[replica], reasons)
 	}
+	p.signIns(&h.signIns)
 	return p.data
 }
 
@@ -194,6 +195,17 @@ func (p *packer) spreads(s *spreads) {
 		for _, n := range one.seconds {
 			p.natural(n)
 		}
+	}
+}
+
+func (p *packer) signIns(s *signIns) {
+	p.natural(s.crowded)
+	p.count(len(s.days))
+	last := int64(0)
+	for _, user := range slices.Sorted(maps.Keys(s.days)) {
+		p.natural(int64(user) - last)
+		p.natural(s.days[user])
+		last = int64(user)
 	}
 }
 

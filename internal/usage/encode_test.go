@@ -34,7 +34,7 @@ func busyYears(seats int) *History {
 		h.add(h.through+20+random.Int64N(20), [2]opening{level(h.through), level(h.through + 5000)}, [2]int{seats, seats})
 		if random.IntN(20) == 0 {
 			h.addDenials(h.through-1, allReasons[random.IntN(4)], Count{1 + random.IntN(3), random.IntN(2)})
-			h.addGrant(h.through-1, models[random.IntN(2)])
+			h.addGrant(h.through-1, models[random.IntN(2)], 0)
 		}
 	}
 	for range 6 {
@@ -138,7 +138,7 @@ func drawHistory(t *rapid.T) *History {
 			}
 			h.add(to, [2]opening{opened("named"), opened("concurrent")}, [2]int{rapid.IntRange(-1, 30).Draw(t, "named seats"), rapid.IntRange(-1, 20_000).Draw(t, "seats")})
 			h.addDenials(to-1, rapid.SampledFrom(allReasons).Draw(t, "reason"), Count{rapid.IntRange(1, 100).Draw(t, "denied"), rapid.IntRange(0, 100).Draw(t, "true")})
-			h.addGrant(to-1, Concurrent)
+			h.addGrant(to-1, Concurrent, 0)
 		}
 	}
 	h.retention, h.late = rapid.Int64Range(0, 30*day).Draw(t, "retention"), rapid.IntRange(0, 9).Draw(t, "late")
@@ -196,7 +196,7 @@ func FuzzDecode(f *testing.F) {
 	h.begin(h.through + 9000)
 	h.add(h.through+30*hour, [2]opening{{}, {level: 40}}, [2]int{NotLicensed, 50})
 	h.addDenials(h.through-7, reasonSeatsExhausted, Count{3, 2})
-	h.addGrant(h.through-7, Concurrent)
+	h.addGrant(h.through-7, Concurrent, 0)
 	h.Fold(map[string]Tally{"r": {h.through - mod(h.through, fineLength): {"A": {5, 1}}}}, instant(h.through))
 	f.Add(h.Encode(), false)
 	f.Add(string(NewHistory().bytes()), true)

@@ -48,6 +48,8 @@ type History struct {
 	days, weeks spreads
 	// told is what was taken over of the denials that each replica counted by itself.
 	told map[string]Tally
+	// signIns are when named users were last signed on.
+	signIns signIns
 }
 
 // NewHistory is a history that knows nothing.
@@ -58,6 +60,7 @@ func NewHistory() *History {
 		days:     spreads{length: day, keep: spreadDaysKept},
 		weeks:    spreads{length: week, offset: monday, keep: spreadWeeksKept},
 		told:     map[string]Tally{},
+		signIns:  signIns{days: map[uint32]int64{}},
 	}
 }
 
@@ -155,7 +158,10 @@ func (h *History) add(to int64, open [2]opening, licensed [2]int) {
 }
 
 // addGrant takes in that a session got a seat.
-func (h *History) addGrant(at int64, m Model) {
+func (h *History) addGrant(at int64, m Model, user uint32) {
+	if m == Named {
+		h.signIns.add(user, at)
+	}
 	for i := range h.rings {
 		h.rings[i].at(at).uses[m.index()].grants++
 	}

@@ -41,7 +41,7 @@ func TestAllChartsOfOneTimeAgree(t *testing.T) {
 			opened := opening{level: rapid.IntRange(0, 9).Draw(t, "level")}
 			h.add(h.through+int64(rapid.IntRange(1, 9000).Draw(t, "lasts")), [2]opening{{}, opened}, [2]int{NotLicensed, 9})
 			h.addDenials(h.through-1, "SeatsExhausted", Count{2, 1})
-			h.addGrant(h.through-1, Concurrent)
+			h.addGrant(h.through-1, Concurrent, 0)
 		}
 		now := h.Through()
 		daily := h.Series(Concurrent, Day, now)

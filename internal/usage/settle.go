@@ -84,7 +84,7 @@ func (t *Timeline) settle(to int64) {
 		switch e.kind {
 		case began:
 			t.count(e, 1)
-			t.facts = append(t.facts, fact{known: at, at: e.at, grant: true, model: models[e.model]})
+			t.facts = append(t.facts, fact{known: at, at: e.at, grant: true, model: models[e.model], user: userDigest(e.user)})
 			t.foundTrue(t.chain.Granted(e.user, time.Unix(e.at, 0)))
 		case ended:
 			t.count(e, -1)

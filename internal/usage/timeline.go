@@ -48,6 +48,7 @@ type Timeline struct {
 type record struct {
 	model                  int
 	connection             string
+	user                   uint32
 	started, ended, denied bool
 }
 
@@ -67,6 +68,7 @@ type fact struct {
 	known, at int64
 	grant     bool
 	model     Model
+	user      uint32
 	reason    string
 	count     Count
 }
@@ -98,7 +100,7 @@ func (t *Timeline) Put(s Session) {
 		return
 	}
 	if !r.started {
-		r.started, r.model, r.connection = true, s.Model.index(), s.Connection
+		r.started, r.model, r.connection, r.user = true, s.Model.index(), s.Connection, userDigest(s.User)
 		t.events.push(event{at: s.Logon.Unix(), kind: began, model: r.model, id: s.ID, user: s.User, text: r.connection})
 	}
 	if !s.Ended.IsZero() && !r.ended {
@@ -166,6 +168,12 @@ func (t *Timeline) Tell(h *History, to time.Time, retention time.Duration) bool 
 		current, happened = s.filled(h), true
 	}
 	h.add(end, current.open, current.licensed)
+	for _, r := range t.known {
+		if r.started && !r.ended && models[r.model] == Named {
+			h.signIns.add(r.user, end)
+		}
+	}
+	h.signIns.trim(end)
 	h.retention = int64(retention / time.Second)
 	h.late += t.late
 	return happened
@@ -210,7 +218,7 @@ func (t *Timeline) tellFacts(h *History, from, to int64) bool {
 		case f.known < from || f.known >= to:
 			continue
 		case f.grant:
-			h.addGrant(f.at, f.model)
+			h.addGrant(f.at, f.model, f.user)
 		default:
 			h.addDenials(f.at, f.reason, f.count)
 		}
