@@ -45,6 +45,8 @@ type state struct {
 	version uint64
 	// known: it was listed, and the person may see it.
 	known bool
+	// reading is how many were read so far while the first list is under way; 0: it is done, or has not begun.
+	reading int
 	// err is why it is not known, or why what is known may be old, and since when.
 	err   error
 	since time.Time
@@ -73,7 +75,33 @@ func (b *board) replace(k kind, objects []client.Object) {
 	for _, object := range objects {
 		b.set(object)
 	}
-	b.states[k].known, b.states[k].err = true, nil
+	b.states[k] = state{version: b.states[k].version, known: true}
+	b.touch(k)
+}
+
+// again begins to read a first list once more, after one that broke off.
+func (b *board) again(k kind) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := &b.states[k]; s.reading > 0 {
+		b.empty(k)
+		s.known, s.reading = false, 0
+	}
+}
+
+// grow takes in a part of the first list, so that a person need not wait for the last of many thousands.
+func (b *board) grow(k kind, objects []client.Object) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &b.states[k]
+	if s.known && s.reading == 0 {
+		return // there was a list before, and it is whole
+	}
+	for _, object := range objects {
+		b.set(object)
+	}
+	s.known = true
+	s.reading += len(objects)
 	b.touch(k)
 }
 

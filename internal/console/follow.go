@@ -135,12 +135,14 @@ func (f *follower) watchPermission(ctx context.Context, cancel context.CancelFun
 func (f *follower) listAll(ctx context.Context) (revision string, err error) {
 	var all []client.Object
 	var next string
+	f.console.board.again(f.kind)
 	for {
 		list := f.list()
 		options := []client.ListOption{client.InNamespace(f.console.options.Namespace), client.Limit(pageSize), client.Continue(next)}
 		if err := f.console.options.API.List(ctx, list, options...); err != nil {
 			return "", err
 		}
+		before := len(all)
 		err := meta.EachListItem(list, func(o runtime.Object) error {
 			all = append(all, o.(client.Object))
 			return nil
@@ -152,6 +154,7 @@ func (f *follower) listAll(ctx context.Context) (revision string, err error) {
 			f.console.board.replace(f.kind, all)
 			return list.GetResourceVersion(), nil
 		}
+		f.console.board.grow(f.kind, all[before:])
 	}
 }
 

@@ -40,7 +40,9 @@ type cluster struct {
 	allowed  map[act]bool // nil: everything
 	lists    []int64      // the sizes of the pages of sessions that were asked for
 	down     error
-	watches  []*watch.RaceFreeFakeWatcher
+	// after, where it is not nil, holds back each page but the first until it is closed.
+	after   chan struct{}
+	watches []*watch.RaceFreeFakeWatcher
 }
 
 func (c *cluster) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
@@ -57,6 +59,11 @@ func (c *cluster) List(_ context.Context, list client.ObjectList, options ...cli
 	o := (&client.ListOptions{}).ApplyOptions(options)
 	c.lists = append(c.lists, o.Limit)
 	from, _ := strconv.Atoi(o.Continue)
+	if from > 0 && c.after != nil {
+		c.mu.Unlock()
+		<-c.after
+		c.mu.Lock()
+	}
 	to := min(from+int(o.Limit), len(c.sessions))
 	found.Items = c.sessions[from:to]
 	if to < len(c.sessions) {
@@ -210,6 +217,19 @@ func TestTenThousandSessionsAreReadAndShownInPages(t *testing.T) {
 	var found []foundSession
 	if _, text := v.do("GET", "sessions/found?user=USER0123", ""); json.Unmarshal([]byte(text), &found) != nil || len(found) != 10 {
 		t.Errorf("must find the ten users of one name part: %s", text)
+	}
+}
+
+func TestTheFirstOfManyAreShownBeforeTheLastAreRead(t *testing.T) {
+	api := many(10_000)
+	api.after = make(chan struct{})
+	v, _ := visit(t, api, nil)
+	if text := v.until("sessions", "500 sessions, 1 to 50 shown"); !strings.Contains(text, "Reading the sessions: 500 so far") {
+		t.Errorf("must say that there are more:\n%.2000s", text)
+	}
+	close(api.after)
+	if text := v.until("sessions", "10000 sessions, 1 to 50 shown"); strings.Contains(text, "so far") {
+		t.Errorf("must say so no more:\n%.2000s", text)
 	}
 }
 

@@ -60,13 +60,15 @@ func explain(err error, a about) notice {
 // of says what there is to say about how well a kind is known; nil: it is known, and nothing is wrong.
 func (s *state) notice(a about) *notice {
 	switch {
+	case s.err == nil && s.reading > 0:
+		return &notice{Text: fmt.Sprintf("Reading the %s: %d so far …", a.plural, s.reading)}
 	case s.err == nil && s.known:
 		return nil
 	case s.err == nil:
 		return &notice{Text: "Reading the " + a.plural + " …"}
 	}
 	n := explain(s.err, a)
-	if s.known {
+	if s.known && !apierrors.IsForbidden(s.err) {
 		n.Text += " What is shown may be old."
 	}
 	return &n
