@@ -142,13 +142,9 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 	b.goneSince, b.goneSeen, b.retryAt, b.refused = time.Time{}, time.Time{}, time.Time{}, false
 
 	if b.term == "" {
-		work, since, plan, sweep := r.undone(b, now)
+		work, spared, since, plan, sweep := r.undone(b, now)
 		if !work {
 			return r.lookAgain(b, plan, sweep), nil
-		}
-		spared := time.Duration(0)
-		if plan.Empty() && onlySpares(sweep) {
-			spared = adoption(b.ledger.Rules())
 		}
 		if wait := b.rivalry.wait(now, since, spared); wait > 0 {
 			return ctrl.Result{RequeueAfter: wait}, nil
@@ -240,8 +236,9 @@ func termOf(pool *licensing.LicensePool) string {
 	return pool.Status.Grants.Term
 }
 
-// undone says whether there is anything to write, and since when undecided sessions are known; zero: there are none. It returns what would be done as well.
-func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, since time.Time, plan *seating.Plan, sweep *seating.Sweep) {
+// undone says whether there is anything to write, for how long a manager that has just taken the pool leaves that alone, and since when undecided sessions are known; zero: there are none. It returns what
+// would be done as well.
+func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, spared time.Duration, since time.Time, plan *seating.Plan, sweep *seating.Sweep) {
 	plan, sweep = b.ledger.Decide(now, maxIntents), r.sweepPlan(b)
 	note := func(id string) {
 		if seen := b.firstSeen[types.UID(id)]; since.IsZero() || seen.Before(since) {
@@ -257,11 +254,15 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, since
 		}
 	}
 	b.noteDue()
-	work = !plan.Empty() || !sweep.Empty() || len(b.due) > 0 || sweep.Brake != b.brake || !shows(b.pool, r.poolStatus(b, plan.Table(), now))
+	atOnce := !plan.Empty() || len(b.due) > 0 || !onlySpares(sweep) || !shows(b.pool, r.poolStatus(b, plan.Table(), now))
+	work = atOnce || len(sweep.Ends) > 0 || sweep.Brake != b.brake
+	if !atOnce {
+		spared = adoption(b.ledger.Rules())
+	}
 	if !work {
 		b.rivalry.idleSince = time.Time{}
 	}
-	return work, since, plan, sweep
+	return work, spared, since, plan, sweep
 }
 
 // lookAgain asks to be woken when time alone changes what is to be done.

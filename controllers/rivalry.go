@@ -70,14 +70,14 @@ func (r *rivalry) wait(now, undoneSince time.Time, spared time.Duration) time.Du
 	return max(0, undoneSince.Add(spared+r.patience).Sub(now))
 }
 
-// onlySpares says whether all that a sweep would do is to end sessions for idleness or silence, which a manager that has just taken the pool does not do yet.
+// onlySpares says whether a sweep would do nothing but end sessions for idleness or silence, or hold their end, which a manager that has just taken the pool does not do yet.
 func onlySpares(sweep *seating.Sweep) bool {
 	for _, e := range sweep.Ends {
 		if e.Action != seating.ExpiredSessionTerminated {
 			return false
 		}
 	}
-	return len(sweep.Ends) > 0 && len(sweep.Shows)+len(sweep.Clear) == 0
+	return len(sweep.Shows)+len(sweep.Clear) == 0
 }
 
 // chance is what terms and jitter are drawn from.

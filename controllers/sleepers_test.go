@@ -199,32 +199,44 @@ func TestAccountFromAnEarlierPoolGetsItsSeat(t *testing.T) {
 }
 
 func TestRivalsDoNotKeepEachOtherFromEndingSessions(t *testing.T) {
-	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	var objects []client.Object
+	for _, user := range []string{"ann", "bob", "cid", "dan", "eve"} { // so many that their silence puts the brake on
+		s := login("of-"+user, user)
+		s.Annotations = map[string]string{licensing.AnnotationHeardBy: "a-replica-that-is-gone"}
+		objects = append(objects, s)
+	}
+	w := newWorld(t, append(objects, MakeLicensePool("p").Concurrent(5).HeartbeatInterval(10*time.Second).LostAfter(40*time.Second).Retention(time.Hour).Obj())...)
 	managers := []*manager{w.manager(), w.manager(), w.manager()}
 	for _, m := range managers {
+		m.r.LongestHold = 20 * time.Second
 		m.settleFor(3)
 	}
-	w.clock.SetTime(w.clock.Now().Add(55 * time.Second))
-	for range 2 {
-		for _, m := range managers { // each takes the pool from the one before
-			_, _ = m.see().reconcile()
-			if err := m.r.takeTerm(t.Context(), m.r.book(poolKey)); err != nil {
-				t.Fatal(err)
-			}
-			w.clock.SetTime(w.clock.Now().Add(time.Second))
-		}
-	}
 	next := make([]time.Time, len(managers))
-	for range 180 {
+	seen := make([]string, len(managers))
+	took := 0
+	for second := range 300 {
 		for i, m := range managers {
-			if !next[i].After(w.clock.Now()) {
-				result, _ := m.see().reconcile()
-				next[i] = w.clock.Now().Add(result.RequeueAfter)
+			if second < 60 && second%10 == 3*i { // each takes the pool from the one before, for a while
+				if err := m.r.takeTerm(t.Context(), m.r.book(poolKey)); err != nil {
+					t.Fatal(err)
+				}
 			}
+			before := w.pool().Status.Grants.Term
+			if next[i].After(w.clock.Now()) && seen[i] == w.pool().ResourceVersion { // the watch wakes who sees the pool change
+				m.see()
+				continue
+			}
+			result, _ := m.see().reconcile()
+			if w.pool().Status.Grants.Term != before {
+				took++
+			}
+			next[i], seen[i] = w.clock.Now().Add(result.RequeueAfter), w.pool().ResourceVersion
 		}
 		w.clock.SetTime(w.clock.Now().Add(time.Second))
 	}
-	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	if states := w.states(); states[licensing.SessionTerminated] != len(objects) {
+		t.Errorf("after five minutes, and %d terms: %v", took, states)
+	}
 }
 
 func TestIntentsOfAnEarlierManagerAreCleared(t *testing.T) {
