@@ -61,6 +61,9 @@ func heap() uint64 {
 }
 
 func (s *site) tenThousand(t *testing.T) {
+	if raceEnabled {
+		t.Skip("memory is measured without the race detector")
+	}
 	ctx := t.Context()
 	const ns = "many"
 	s.namespace(t, ns)
