@@ -272,7 +272,9 @@ func (r *LicenseUsageReconciler) store(ctx context.Context, key types.Namespaced
 func (r *LicenseUsageReconciler) stored(l *line, object *licensing.LicenseUsage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l.timeline.Forget(l.history)
+	if l.history != nil { // the watch may have been lost meanwhile: then it is read anew
+		l.timeline.Forget(l.history)
+	}
 	l.revision, l.wrote, l.tried = object.ResourceVersion, r.Clock.Now(), time.Time{}
 }
 

@@ -514,3 +514,27 @@ func TestAccountsThatNobodyUsesAreCounted(t *testing.T) {
 		t.Errorf("%v dormant after 92 days, and not ann alone", n)
 	}
 }
+
+func TestAWatchThatIsLostDuringAWriteIsAGapAfterIt(t *testing.T) {
+	d := newDiary(t, keptPool().Obj())
+	c := d.clerk()
+	d.morning()
+	gone := d.live["m6"]
+	d.logon("next", "next")
+	lost := time.Time{}
+	c.fault = func(string) (bool, error) {
+		if lost.IsZero() {
+			lost = d.clock.Now()
+			delete(d.live, "m6")
+			c.r.dropSession(gone, false)
+		}
+		return true, nil
+	}
+	for range 700 {
+		d.passes(time.Second)
+	}
+	if lost.IsZero() {
+		t.Fatal("nothing was written")
+	}
+	d.check(lost.Add(-usageSettles), lost)
+}
