@@ -5,7 +5,9 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,8 +39,15 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 		objects = append(objects, b.sessions[uid])
 	}
 	for _, e := range plan.Ends {
-		ending[types.UID(e.Session)] = e
-		objects = append(objects, b.sessions[types.UID(e.Session)])
+		s := b.sessions[types.UID(e.Session)]
+		if comes, err := r.anotherComes(ctx, b, s.Spec.UserName); err != nil {
+			return err
+		} else if !comes {
+			b.retryAt = now.Add(soon)
+			continue
+		}
+		ending[s.UID] = e
+		objects = append(objects, s)
 	}
 	standings := map[types.UID]seating.Standing{}
 	b.noteDue()
@@ -72,6 +81,28 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 		}
 		return unlessChanged(written, err)
 	})
+}
+
+// anotherComes says whether a login of the user waits, as the API server has it now: one that was withdrawn meanwhile must not end the user's session.
+func (r *LicensePoolReconciler) anotherComes(ctx context.Context, b *book, user string) (bool, error) {
+	key := b.ledger.Rules().UserKey(user)
+	for uid, s := range inOrder(b.sessions) {
+		if facts.Session(s).State != seating.Pending || b.ledger.Rules().UserKey(s.Spec.UserName) != key {
+			continue
+		}
+		newest, err := r.reread(ctx, s)
+		switch {
+		case apierrors.IsNotFound(err):
+			b.dropSession(uid)
+		case err != nil:
+			return false, fmt.Errorf("looking whether a login still waits: %w", err)
+		default:
+			if b.take(newest, r.Clock.Now()); facts.Session(b.sessions[uid]).State == seating.Pending {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 // tellPoolMissing tells sessions and accounts that their pool does not exist. A session stays Pending and is decided on when the pool appears; an account

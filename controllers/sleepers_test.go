@@ -281,3 +281,20 @@ func TestDeletionIsToldOfASessionWhoseGrantWasNeverSeen(t *testing.T) {
 		t.Errorf("the end was told %d times", n)
 	}
 }
+
+func TestNobodyIsDisplacedByALoginThatWasWithdrawn(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(1, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.create(login("s2", "ann"))
+	m.see()
+	w.delete(w.session("s2")) // the watch has shown the login, and not yet that it is gone
+	if _, err := m.reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	w.create(login("s3", "ann"))
+	m.settleFor(4)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	wantState(t, w.session("s3"), licensing.SessionActive)
+}

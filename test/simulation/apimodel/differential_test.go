@@ -326,7 +326,10 @@ func (p *pair) draw(kind *apimodel.Kind, key types.NamespacedName) client.Object
 	switch kind {
 	case apimodel.Pools:
 		return &licensing.LicensePool{ObjectMeta: meta, Spec: licensing.LicensePoolSpec{Concurrent: &licensing.Seats{Seats: new(p.chance.Int32N(5))},
-			Enrollment: licensing.EnrollmentOpen, UserNameCase: licensing.UserNameCaseInsensitive}}
+			Enrollment: licensing.EnrollmentOpen, UserNameCase: licensing.UserNameCaseInsensitive,
+			Sharing: &licensing.Sharing{SeatPer: []licensing.SeatDimension{licensing.SeatPerUser}},
+			Sessions: &licensing.SessionRules{ClientIPCheck: licensing.ClientIPCheckIgnored, HeartbeatIntervalSeconds: new(int32(30)), LostAfterSeconds: new(int32(600)),
+				OnClientExit: licensing.ExitKeepSession, RetentionSeconds: new(int32(3600))}}}
 	case apimodel.Accounts:
 		return &licensing.LicenseAccount{ObjectMeta: meta, Spec: licensing.LicenseAccountSpec{PoolRef: pool, UserName: "ann", Type: licensing.AccountNamed}}
 	default:
