@@ -20,10 +20,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -116,29 +113,6 @@ func (p *place) record(ctx context.Context, name string) *licensing.UserSession 
 	s := &licensing.UserSession{}
 	Expect(op.API.Get(ctx, client.ObjectKey{Namespace: p.ns, Name: name}, s)).To(Succeed())
 	return s
-}
-
-// person makes a service account that has one of the shipped roles in the namespace, or none, and returns its kubeconfig.
-func (p *place) person(ctx context.Context, name, role string) string {
-	GinkgoHelper()
-	Expect(op.API.Create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: p.ns, Name: name}})).To(Succeed())
-	if role != "" {
-		Expect(op.API.Create(ctx, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: p.ns, Name: name},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: p.ns, Name: name}},
-		})).To(Succeed())
-	}
-	token, err := op.Token(ctx, p.ns, name)
-	Expect(err).NotTo(HaveOccurred())
-	config, err := clientcmd.LoadFromFile(op.AdminKubeconfig())
-	Expect(err).NotTo(HaveOccurred())
-	for user := range config.AuthInfos {
-		config.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}
-	}
-	path := filepath.Join(GinkgoT().TempDir(), name)
-	Expect(clientcmd.WriteToFile(*config, path)).To(Succeed())
-	return path
 }
 
 // console is a running `kubectl seats console`.
