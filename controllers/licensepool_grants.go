@@ -76,12 +76,12 @@ func (r *LicensePoolReconciler) record(ctx context.Context, b *book, plan *seati
 	status := r.poolStatus(b, plan.Table(), now)
 	intents := b.intentsWith(plan)
 	if len(plan.Grants)+len(plan.License) == 0 && shows(b.pool, status) && b.pool.Status.Grants.SessionsFenced {
-		if len(plan.Denials) == 0 {
+		if len(plan.Denials)+len(plan.Ends) == 0 {
 			return nil
 		}
 		newest := &licensing.LicensePool{}
 		if err := r.Live.Get(ctx, b.key, newest); err != nil {
-			return fmt.Errorf("reading the pool before a denial: %w", err)
+			return fmt.Errorf("reading the pool before a denial or an end: %w", err)
 		}
 		if newest.ResourceVersion != b.pool.ResourceVersion {
 			return apierrors.NewConflict(licensing.GroupVersion.WithResource("licensepools").GroupResource(), b.key.Name, errors.New("the pool has changed"))

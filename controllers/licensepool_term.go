@@ -67,6 +67,11 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	if b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation {
 		b.rulesRevision = facts.Revision(pool.ResourceVersion)
 	}
+	for _, s := range sessions {
+		if known, ok := b.sessions[s.UID]; !ok || known.ResourceVersion != s.ResourceVersion {
+			b.nearer[s.UID] = facts.Revision(s.ResourceVersion) // this record may have brought the session's deadline nearer, unseen
+		}
+	}
 	b.pool = pool
 	b.clear()
 	for _, intent := range pool.Status.Grants.Intents {

@@ -94,6 +94,7 @@ func (w *World) judgeSession(c apimodel.Change) {
 	case to == licensing.SessionDenied:
 		w.counts.Denials[reasonOf(s)]++
 	case to == licensing.SessionTerminated:
+		w.landedLate = w.now.Sub(facts.Time(s.Status.TerminatedTime)) > rulesLag
 		w.counts.Ends[string(s.Status.TerminationAction)]++
 		if from == licensing.SessionActive {
 			v.end = &endOfVisit{at: w.now, action: string(s.Status.TerminationAction), by: w.writer}
@@ -160,7 +161,7 @@ func (w *World) endsLost(v *visit, rules *licensing.SessionRules) bool {
 	}
 	var known []time.Time
 	for _, b := range v.beats {
-		if w.known(v, b, rules) {
+		if w.known(v, b, rules) && (v.here || !b.by.dead) { // who stops in order writes what users did, and no more
 			known = append(known, b.heard)
 		}
 	}
