@@ -44,6 +44,7 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seating.Plan, error) {
 	confirmed := map[string]bool{}
 	for range maxTries {
+		decided := r.Clock.Now()
 		plan := b.ledger.Decide(r.Clock.Now(), max(0, min(maxIntents, maxOpenIntents-len(b.todo))))
 		if b.moreDue {
 			plan.SpareWhileDue(r.Clock.Now())
@@ -56,6 +57,8 @@ func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seati
 			continue
 		}
 		switch err := r.record(ctx, b, plan); {
+		case err == nil && len(plan.Ends) > 0 && r.Clock.Now().Sub(decided) > staleAfter:
+			continue // it slept: what was recorded stands, who is displaced is decided anew
 		case err == nil:
 			return plan, nil
 		case !apierrors.IsConflict(err):

@@ -53,7 +53,7 @@ type World struct {
 	underWay     int // calls of those who lead
 	// landedLate: the end that was written last had been on its way for longer than what it was decided on is held against it.
 	landedLate bool
-	lastChange   time.Time
+	lastChange time.Time
 
 	sessions map[types.UID]*visit
 	visits   map[string]*visit

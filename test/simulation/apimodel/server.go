@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package apimodel is a model of the Kubernetes API server, as far as the operator's work depends on it: revisions, optimistic locks, merge patches, the status subresource, preconditions, selectors, pages,
-// and the rules of the schemas that make facts and ends final. It is many times faster than a real one and does nothing by itself. Its test holds it against a real one.
+// and the rules of the schemas that make facts and ends final. It is many times faster than a real one and does nothing by itself.
 package apimodel
 
 import (
