@@ -177,7 +177,7 @@ func (o *TerminateOptions) end(ctx context.Context, chosen []item) []terminate.R
 	progress := o.progress("Sessions asked to end")
 	defer progress.clear()
 	request := terminate.Request{Message: o.message, DryRun: o.dryRun == dryRunServer, Progress: progress.show}
-	if o.selection.idleOver > 0 {
+	if o.selection.idleOver > 0 || len(o.states) > 0 { // who waited may be on by now
 		request.Still = func(s *licensing.UserSession) bool {
 			row := grid.NewRow(s, false)
 			return o.selection.filter.Match(&row, o.Clock.Now())

@@ -18,6 +18,13 @@ import (
 // accessAge is how old an answer about a permission may be. It only decides what is offered: the API server itself judges whatever is done.
 const accessAge = 10 * time.Second
 
+const (
+	// reviewTimeout bounds what a page waits for what only decides what it offers: without an answer it shows what is known.
+	reviewTimeout = 5 * time.Second
+	// reviewsAtOnce is how many such questions are under way at a time.
+	reviewsAtOnce = 16
+)
+
 // act is something that a person may be allowed to do.
 type act struct{ verb, resource, namespace string }
 
@@ -66,17 +73,31 @@ func (a *access) may(ctx context.Context, what act) (bool, error) {
 
 // mayTerminate says in which of the namespaces the person may end sessions. What could not be asked is not offered.
 func (a *access) mayTerminate(ctx context.Context, namespaces map[string]bool) map[string]bool {
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
+	defer cancel()
 	allowed := make(map[string]bool, len(namespaces))
-	everywhere := false
 	if len(namespaces) > 1 {
-		everywhere, _ = a.may(ctx, act{"patch", "usersessions", ""})
-	}
-	for namespace := range namespaces {
-		if everywhere {
-			allowed[namespace] = true
-		} else if ok, err := a.may(ctx, act{"patch", "usersessions", namespace}); err == nil && ok {
-			allowed[namespace] = true
+		if everywhere, err := a.may(ctx, act{"patch", "usersessions", ""}); err == nil && everywhere {
+			for namespace := range namespaces {
+				allowed[namespace] = true
+			}
+			return allowed
 		}
 	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	places := make(chan struct{}, reviewsAtOnce)
+	for namespace := range namespaces {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			if ok, err := a.may(ctx, act{"patch", "usersessions", namespace}); err == nil && ok {
+				mu.Lock()
+				defer mu.Unlock()
+				allowed[namespace] = true
+			}
+		})
+	}
+	all.Wait()
 	return allowed
 }

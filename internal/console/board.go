@@ -71,9 +71,10 @@ func (b *board) touch(k kind) {
 func (b *board) replace(k kind, objects []client.Object) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	was := b.rows
 	b.empty(k)
 	for _, object := range objects {
-		b.set(object)
+		b.set(object, was)
 	}
 	b.states[k] = state{version: b.states[k].version, known: true}
 	b.touch(k)
@@ -98,7 +99,7 @@ func (b *board) grow(k kind, objects []client.Object) {
 		return // there was a list before, and it is whole
 	}
 	for _, object := range objects {
-		b.set(object)
+		b.set(object, b.rows)
 	}
 	s.known = true
 	s.reading += len(objects)
@@ -114,7 +115,8 @@ func (b *board) empty(k kind) {
 	}
 }
 
-func (b *board) set(object client.Object) {
+// set takes in an object. What a gateway told of a session that is on stays until its record says more; was is the sessions that were known before.
+func (b *board) set(object client.Object, was map[types.NamespacedName]*grid.Row) {
 	key := client.ObjectKeyFromObject(object)
 	switch o := object.(type) {
 	case *licensing.LicensePool:
@@ -122,6 +124,9 @@ func (b *board) set(object client.Object) {
 	case *licensing.UserSession:
 		// Whether the pool is combined is seen when the row is shown.
 		row := grid.NewRow(o, false)
+		if before := was[key]; before != nil && before.UID == row.UID && row.State == licensing.SessionActive && before.LastActivity.After(row.LastActivity) {
+			row.LastActivity = before.LastActivity
+		}
 		b.rows[key] = &row
 	}
 }
@@ -129,7 +134,7 @@ func (b *board) set(object client.Object) {
 func (b *board) put(k kind, object client.Object) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.set(object)
+	b.set(object, b.rows)
 	b.states[k].err = nil
 	b.touch(k)
 }

@@ -63,18 +63,23 @@ func (f *follower) run(ctx context.Context) {
 			err = f.session(ctx)
 		}
 		switch {
-		case err == nil || ctx.Err() != nil:
-			continue
+		case ctx.Err() != nil:
+			return
+		case err == nil: // what is known stays as it is until it is listed anew
 		case forbidden:
 			f.console.board.forget(f.kind, err)
 			pause = accessAge
 		default:
 			f.console.board.fail(f.kind, err, f.console.options.Clock.Now())
 		}
-		select {
-		case <-ctx.Done():
-		case <-f.console.options.Clock.After(pause):
-		}
+		f.rest(ctx, pause)
+	}
+}
+
+func (f *follower) rest(ctx context.Context, pause time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-f.console.options.Clock.After(pause):
 	}
 }
 
@@ -92,7 +97,7 @@ func (f *follower) permitted(ctx context.Context) error {
 	return nil
 }
 
-// session lists, then watches until that breaks or the permission is gone (nil: look again at once).
+// session lists, then watches until that breaks or the permission is gone (nil: look again).
 func (f *follower) session(ctx context.Context) error {
 	revision, err := f.listAll(ctx)
 	if err != nil {
@@ -102,6 +107,7 @@ func (f *follower) session(ctx context.Context) error {
 	defer cancel()
 	go f.watchPermission(ctx, cancel)
 	for {
+		before := revision
 		revision, err = f.watch(ctx, revision)
 		switch {
 		case ctx.Err() != nil:
@@ -110,6 +116,8 @@ func (f *follower) session(ctx context.Context) error {
 			return nil
 		case err != nil:
 			return err
+		case revision == before: // it ended without news: somebody between may end each at once
+			f.rest(ctx, listAgain+rand.N(listAgain)) //nolint:gosec // spread, not secret
 		}
 	}
 }

@@ -60,16 +60,21 @@ func (c *Console) poolOf(ctx context.Context, record *licensing.UserSession) *li
 
 // person is whom the API server takes the person for; empty: it does not say.
 func (c *Console) person(ctx context.Context) string {
-	c.who.mu.Lock()
-	defer c.who.mu.Unlock()
 	now := c.options.Clock.Now()
-	if c.who.name != "" && now.Sub(c.who.at) < time.Minute {
-		return c.who.name
+	c.who.mu.Lock()
+	name, at := c.who.name, c.who.at
+	c.who.mu.Unlock()
+	if name != "" && now.Sub(at) < time.Minute {
+		return name
 	}
+	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
+	defer cancel()
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := c.options.API.Create(ctx, review); err != nil {
 		return ""
 	}
+	c.who.mu.Lock()
+	defer c.who.mu.Unlock()
 	c.who.name, c.who.at = review.Status.UserInfo.Username, now
 	return c.who.name
 }

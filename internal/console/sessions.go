@@ -4,8 +4,11 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/seatkeeper/seatkeeper/internal/grid"
 )
@@ -23,7 +26,7 @@ type sessionsView struct {
 	Found, First, Last, Pages int
 	// Filtered: the filter leaves sessions out beyond those that have ended.
 	Filtered bool
-	// Terminate: the person may end sessions somewhere in what was found.
+	// Terminate: the person may end sessions somewhere in what is shown.
 	Terminate bool
 	// Namespaces: the column is shown.
 	Namespaces, Seats bool
@@ -65,13 +68,13 @@ func (c *Console) sessionsView(r *http.Request) sessionsView {
 	grid.Sort(rows, q.Order, q.Reverse)
 	view.Found = len(rows)
 	view.Filtered = q.Pool+q.Module+q.User+q.Text != "" || q.IdleMinutes > 0 || (q.State != stateLive && q.State != stateAll)
-	allowed := c.access.mayTerminate(r.Context(), namespacesOf(rows))
-	view.Terminate = len(allowed) > 0
 	view.Pages = max(1, (len(rows)+q.Rows-1)/q.Rows)
 	view.Query.Page = min(q.Page, view.Pages)
 	first := (view.Query.Page - 1) * q.Rows
 	shown := rows[first:min(first+q.Rows, len(rows))]
 	view.First, view.Last = first+1, first+len(shown)
+	allowed := c.access.mayTerminate(r.Context(), namespacesOf(shown))
+	view.Terminate = len(allowed) > 0
 	for _, row := range shown {
 		view.Seats = view.Seats || row.ShowSeat
 		shownRow := rowView{Row: row, Key: key(&row), Terminate: allowed[row.Namespace] && row.Live() && !row.Ending}
@@ -157,6 +160,10 @@ type foundSession struct {
 // found answers with all sessions of the query that the person may end, on whichever page.
 func (c *Console) found(w http.ResponseWriter, r *http.Request) {
 	q := parseQuery(r.URL.Query())
+	if err := c.idleNow(r.Context(), &q); err != nil {
+		refuse(w, http.StatusServiceUnavailable, "Nobody was picked, since records may lag by minutes and not all gateways could be asked who has idled: "+err.Error()+".")
+		return
+	}
 	rows, _ := c.board.rowList(q.filter(), c.options.Clock.Now())
 	allowed := c.access.mayTerminate(r.Context(), namespacesOf(rows))
 	grid.Sort(rows, q.Order, q.Reverse)
@@ -167,6 +174,23 @@ func (c *Console) found(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	answerJSON(w, all)
+}
+
+// idleNow asks the gateways about those who idle by the record, where the query is about who idles: who works must not be picked for what a record that lags says of him (B4).
+func (c *Console) idleNow(ctx context.Context, q *query) error {
+	if q.IdleMinutes == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	rows, _ := c.board.rowList(q.filter(), c.options.Clock.Now())
+	uids := make([]types.UID, len(rows))
+	for i := range rows {
+		uids[i] = rows[i].UID
+	}
+	known, err := c.ask(ctx, uids)
+	c.board.fresh(known)
+	return err
 }
 
 // label is what a session is called where there is no table around it.

@@ -66,8 +66,12 @@ func TestRefreshTakesWhatIsNewer(t *testing.T) {
 	if r.Refresh(older); r != before {
 		t.Errorf("an older answer must change nothing: %+v", r)
 	}
-	if !fresh.Newer(older) || older.Newer(fresh) || fresh.Newer(fresh) {
-		t.Error("the answer of the later heartbeat is the newer")
+	if fresh.With(older) != fresh || older.With(fresh) != fresh || fresh.With(fresh) != fresh {
+		t.Error("an older answer says nothing beside a newer")
+	}
+	bare := Fresh{LastActivity: noon.Add(-time.Hour), LastHeartbeat: noon, Timeout: noon.Add(-30 * time.Minute)}
+	if want := (Fresh{LastActivity: fresh.LastActivity, LastHeartbeat: noon, KeepAlive: true, Timeout: fresh.Timeout}); bare.With(fresh) != want || fresh.With(bare) != want {
+		t.Errorf("activity that one heard and a bare heartbeat that another heard: %+v", bare.With(fresh))
 	}
 	over := row(ann().Terminated(licensing.RequestedByUser, noon))
 	if over.Refresh(fresh); over.Exact || over.LastActivity.Equal(fresh.LastActivity) {

@@ -115,12 +115,16 @@ type Fresh struct {
 	Timeout time.Time
 }
 
-// Newer says which of two answers about a session knows more of it.
-func (f Fresh) Newer(other Fresh) bool {
-	if !f.LastHeartbeat.Equal(other.LastHeartbeat) {
-		return f.LastHeartbeat.After(other.LastHeartbeat)
+// With is what two answers about a session say together. One replica may have heard of the user's activity, and another a bare heartbeat after it: each is newer in its own way, and
+// what follows from the activity is said by who knows of the later one.
+func (f Fresh) With(other Fresh) Fresh {
+	if other.LastHeartbeat.After(f.LastHeartbeat) {
+		f, other = other, f
 	}
-	return f.LastActivity.After(other.LastActivity)
+	if other.LastActivity.After(f.LastActivity) {
+		f.LastActivity, f.KeepAlive, f.Timeout = other.LastActivity, other.KeepAlive, other.Timeout
+	}
+	return f
 }
 
 // Refresh takes in what a gateway knows, where that is newer than what the row has. Only rows of sessions that are on have anything to refresh.

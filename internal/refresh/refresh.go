@@ -61,7 +61,7 @@ func New(config *rest.Config, namespace string) (*Asker, error) {
 	return &Asker{core: core, namespace: namespace}, nil
 }
 
-// Ask returns what replicas know of sessions that are on; of several answers about one, the newest. An error says that not all replicas were heard, in one sentence, and comes with what the others
+// Ask returns what replicas know of sessions that are on; of several answers about one, the newest of each time. An error says that not all replicas were heard, in one sentence, and comes with what the others
 // said: then what is known may not be the newest there is.
 func (a *Asker) Ask(ctx context.Context, uids []types.UID) (map[types.UID]grid.Fresh, error) {
 	known := map[types.UID]grid.Fresh{}
@@ -82,9 +82,10 @@ func (a *Asker) Ask(ctx context.Context, uids []types.UID) (map[types.UID]grid.F
 			mu.Lock()
 			defer mu.Unlock()
 			for uid, fresh := range answers {
-				if other, ok := known[uid]; !ok || fresh.Newer(other) {
-					known[uid] = fresh
+				if other, ok := known[uid]; ok {
+					fresh = fresh.With(other)
 				}
+				known[uid] = fresh
 			}
 			if err != nil {
 				silent = append(silent, replica.name)

@@ -164,3 +164,17 @@ func TestWhatCouldNotBeAskedIsSaid(t *testing.T) {
 		t.Errorf("who asks nothing needs nobody: %v", err)
 	}
 }
+
+// One replica heard that the user works, another a bare heartbeat a moment later: the user works.
+func TestActivityThatOneReplicaHeardIsNotLostByAnothersHeartbeat(t *testing.T) {
+	bare := knows("1", time.Hour)
+	bare.LastHeartbeatTime = new(noon)
+	s := &site{pods: []corev1.Pod{pod("a"), pod("b")}, answers: map[string][]gatewayapi.Activity{"https:a:9443": {knows("1", time.Minute)}, "https:b:9443": {bare}}}
+	known, err := s.asker(t).Ask(t.Context(), []types.UID{"1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := known["1"]; !f.LastActivity.Equal(noon.Add(-time.Minute)) || !f.LastHeartbeat.Equal(noon) {
+		t.Errorf("last activity %s ago, heartbeat %s ago", noon.Sub(f.LastActivity), noon.Sub(f.LastHeartbeat))
+	}
+}

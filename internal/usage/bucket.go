@@ -89,15 +89,8 @@ func (r *ring) at(second int64) *bucket {
 	return &r.buckets[i]
 }
 
-// trim drops what is older than the ring keeps, seen from this second.
-func (r *ring) trim(now int64) {
-	oldest := now - mod(now, r.length) - int64(r.keep-1)*r.length
-	i := 0
-	for i < len(r.buckets) && r.buckets[i].start < oldest {
-		i++
-	}
-	r.buckets = r.buckets[i:]
-}
+// trim drops the oldest beyond as many as the ring keeps. It goes by their number and not by the time, which may be wrong: nothing that was known is lost by one look at a wrong clock.
+func (r *ring) trim() { r.buckets = r.buckets[max(0, len(r.buckets)-r.keep):] }
 
 // mod is the remainder that is never negative.
 func mod(a, b int64) int64 { return ((a % b) + b) % b }

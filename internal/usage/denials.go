@@ -5,6 +5,7 @@ package usage
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -122,20 +123,45 @@ func (t Tally) Clone() Tally {
 	return copied
 }
 
-// Fold takes over what replicas counted by themselves and was not taken over yet. A report is what one replica counted since it began, as far as it is not older than an hour.
+// Bounds of what a replica's report may say, well within those of Decode: nothing that is written on a Lease may make a history that cannot be read.
+const (
+	maxTold        = 10_000_000
+	maxToldReason  = 64
+	maxToldReasons = maxReasons / 2
+)
+
+// credible says whether a count that a replica reports can be one.
+func credible(start int64, reason string, n Count) bool {
+	return mod(start, fineLength) == 0 && reason != "" && len(reason) <= maxToldReason && max(n.Denied, n.True) <= maxTold
+}
+
+// Fold takes over what replicas counted by themselves and was not taken over yet. A report is what one replica counted since it began, as far as it is not older than an hour. What cannot be a count is left out.
 // It says whether there was anything new.
 func (h *History) Fold(reports map[string]Tally, now time.Time) bool {
 	changed := false
+	var reasons []string
 	for replica, report := range reports {
-		for start, reasons := range report {
+		for start, counts := range report {
 			if start+fineLength < now.Unix()-tallied || start > now.Unix()+fineLength {
 				continue
 			}
-			for reason, n := range reasons {
+			for reason, n := range counts {
+				if !credible(start, reason, n) {
+					continue
+				}
 				before := h.told[replica][start][reason]
 				more := Count{max(0, n.Denied-before.Denied), max(0, n.True-before.True)}
 				if more == (Count{}) {
 					continue
+				}
+				if reasons == nil {
+					reasons = h.reasons()
+				}
+				if !slices.Contains(reasons, reason) {
+					if len(reasons) >= maxToldReasons {
+						continue
+					}
+					reasons = append(reasons, reason)
 				}
 				changed = true
 				h.addDenials(start, reason, more)

@@ -143,7 +143,7 @@ func (h *History) add(to int64, open [2]opening, licensed [2]int) {
 			}
 			at += seconds
 		}
-		r.trim(to)
+		r.trim()
 	}
 	level := open[Concurrent.index()].level
 	for _, s := range []*spreads{&h.days, &h.weeks} {
@@ -153,7 +153,7 @@ func (h *History) add(to int64, open [2]opening, licensed [2]int) {
 			one.add(level, seconds)
 			at += seconds
 		}
-		s.trim(to)
+		s.trim()
 	}
 }
 
@@ -184,6 +184,6 @@ func (h *History) addDenials(at int64, reason string, n Count) {
 			want = wantOf(b.denials).True
 		}
 		b.want = max(b.want, want)
-		r.trim(max(at, h.through))
+		r.trim()
 	}
 }

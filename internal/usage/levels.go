@@ -70,14 +70,7 @@ func (s *spreads) at(second int64) *spread {
 	return &s.list[len(s.list)-1]
 }
 
-func (s *spreads) trim(now int64) {
-	oldest := s.startOf(now) - int64(s.keep-1)*s.length
-	i := 0
-	for i < len(s.list) && s.list[i].start < oldest {
-		i++
-	}
-	s.list = s.list[i:]
-}
+func (s *spreads) trim() { s.list = s.list[max(0, len(s.list)-s.keep):] }
 
 // from adds up what is known since the spread that holds this second, and says when that begins.
 func (s *spreads) from(second int64) (spread, int64) {

@@ -73,6 +73,7 @@ export function begin(within, query) {
         say(`${one(picked.size)} picked.`);
       } catch (error) {
         say(error.message);
+        document.getElementById('hint').textContent = error.message;
       }
     }
   });
