@@ -109,6 +109,14 @@ func (c *Checker) couldWait(p *pool, s *licensing.UserSession, when time.Time) b
 	if p.rules.Lifetimes.MaxPerUser > 0 && len(p.users[user]) > 0 {
 		return false
 	}
+	if at, lately := p.allowed[user]; lately && later(c.clock, when).Before(at.Add(c.opts.SeatBound)) {
+		return false
+	}
+	return p.allows(user)
+}
+
+// allows says whether a user's accounts allow concurrent logins.
+func (p *pool) allows(user string) bool {
 	known := false
 	for _, a := range p.accounts {
 		if p.user(a.Spec.UserName) != user {

@@ -94,7 +94,8 @@ func (c *Checker) takeAccount(a *licensing.LicenseAccount, deleted bool, when ti
 	}
 	c.stamp(when, a.CreationTimestamp.Time)
 	p := c.pool(a.Namespace, a.Spec.PoolRef.Name)
-	was := p.tally()
+	was, user := p.tally(), p.user(a.Spec.UserName)
+	allowed := p.allows(user)
 	_, intended := p.intend(a.UID, a.Status.PoolUID)
 	if deleted {
 		delete(c.accounts, a.UID)
@@ -103,6 +104,9 @@ func (c *Checker) takeAccount(a *licensing.LicenseAccount, deleted bool, when ti
 		c.accounts[a.UID], p.accounts[a.UID] = a, a
 	}
 	p.count(a.UID)
+	if !allowed && p.allows(user) {
+		p.allowed[user] = later(c.clock, when)
+	}
 	if c.blind {
 		return
 	}

@@ -154,6 +154,13 @@ var lost = []trial{
 		s.write(two().Obj()).grant("a", "b").login("c").after(time.Second).login("d").wait("c").wait("d").ask("a", licensing.RequesterUser).end("a", licensing.RequestedByUser)
 		s.intend(either(fault, "c", "d"))
 	}},
+	{name: "who came later is served first, long after the account allowed it", tell: func(s *story, fault bool) {
+		s.write(two().Obj()).write(MakeLicenseAccount("c").Pool("p").User("C").Named().Obj()).grant("a", "b").
+			login("c").after(time.Second).login("d").wait("c").wait("d").ask("a", licensing.RequesterUser)
+		s.account("c", func(a *licensing.LicenseAccount) { a.Spec.Type = licensing.AccountConcurrent })
+		s.after(time.Duration(either(fault, 1, 120))*time.Second).end("a", licensing.RequestedByUser)
+		s.intend("d")
+	}},
 	{name: "who came later is served first, though not for want of an account", tell: func(s *story, fault bool) {
 		s.write(two().Obj()).grant("a", "b").login("c").after(time.Second).login("d").wait("c").wait("d").ask("a", licensing.RequesterUser).end("a", licensing.RequestedByUser)
 		account := MakeLicenseAccount("c").Pool("p").User("C").Concurrent()

@@ -45,6 +45,9 @@ type pool struct {
 	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended; displaced when one did for a newer.
 	crowded, left, displaced map[string]time.Time
 
+	// allowed is when a user's accounts last came to allow concurrent logins: an allocator may not have seen that yet.
+	allowed map[string]time.Time
+
 	// vacant measures for how long a concurrent seat has been free, free for how long somebody waited for one, miscounted for how long the counts were wrong.
 	vacant, free, miscounted meter
 }
@@ -77,7 +80,8 @@ func newPool(key types.NamespacedName) *pool {
 	return &pool{key: key, intents: map[types.UID]intent{}, orphans: map[types.UID]intent{},
 		sessions: map[types.UID]*licensing.UserSession{}, accounts: map[types.UID]*licensing.LicenseAccount{}, pending: map[types.UID]bool{},
 		claims: map[types.UID]claim{}, connections: map[connection]int{}, live: map[licensing.SeatType]int{}, holders: map[string]int{}, users: map[string]map[types.UID]bool{},
-		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{}}
+		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{},
+		allowed: map[string]time.Time{}}
 }
 
 // user is what the spellings of a user's name have in common.
