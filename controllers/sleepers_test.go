@@ -50,17 +50,17 @@ func TestEndThatArrivedTwiceIsToldOnce(t *testing.T) {
 	}
 }
 
-// dueAfter lets time pass without a look, after all that there was is settled.
-func (m *manager) dueAfter(d time.Duration) {
+// idles lets 70 seconds pass without a look, after all that there was is settled.
+func (m *manager) idles() {
 	m.t.Helper()
 	m.settleFor(3)
-	m.clock.SetTime(m.clock.Now().Add(d))
+	m.clock.SetTime(m.clock.Now().Add(70 * time.Second))
 }
 
 func TestEndWhoseSecondTryConflictsIsToldOnce(t *testing.T) {
 	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
 	m := w.manager()
-	m.dueAfter(70 * time.Second)
+	m.idles()
 	tries := 0
 	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
 		if endsSession(call, verb, obj) {
@@ -85,7 +85,7 @@ func TestEndWhoseSecondTryConflictsIsToldOnce(t *testing.T) {
 func TestEndOfOnesOwnIsToldThoughItsRecordIsGoneAndARivalHasThePool(t *testing.T) {
 	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
 	m := w.manager()
-	m.dueAfter(70 * time.Second)
+	m.idles()
 	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
 		if endsSession(call, verb, obj) {
 			return true, context.DeadlineExceeded
@@ -106,7 +106,7 @@ func TestEndOfOnesOwnIsToldThoughItsRecordIsGoneAndARivalHasThePool(t *testing.T
 func TestWhatWasDecidedBeforeASleepIsDecidedAnew(t *testing.T) {
 	w := newWorld(t, idlePool().Obj(), login("s1", "ann"), login("s2", "bob"))
 	m := w.manager()
-	m.dueAfter(70 * time.Second)
+	m.idles()
 	slept := false
 	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
 		if !slept && endsSession(call, verb, obj) {
@@ -126,7 +126,7 @@ func TestWhatWasDecidedBeforeASleepIsDecidedAnew(t *testing.T) {
 func TestNobodyEndsByRulesThatChangedAMomentAgo(t *testing.T) {
 	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
 	m := w.manager()
-	m.dueAfter(70 * time.Second)
+	m.idles()
 	looks := 0
 	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
 		if _, ok := obj.(*licensing.LicensePool); ok && verb == "get" {

@@ -24,6 +24,8 @@ const (
 	// shortestPause and longestPause bound how long to wait before a watch that broke is tried again: A8 wants changes shown within ten seconds.
 	shortestPause = 250 * time.Millisecond
 	longestPause  = 5 * time.Second
+	// longestRefusal is how long a refusal is taken for that of an API server that has just started and does not know all permissions yet.
+	longestRefusal = 30 * time.Second
 )
 
 // follower prints what becomes of sessions. All of them are watched whose facts the API server can select, of whatever state, so that ends are seen with their reasons.
@@ -37,6 +39,9 @@ type follower struct {
 	pause time.Duration
 	// said: it was told that the watch broke, and has not worked since.
 	said bool
+	// worked: a watch was let begin. refused is since when none has been; zero: none was refused since.
+	worked  bool
+	refused time.Time
 }
 
 // run watches until the context ends, also over breaks: after a short one it goes on where it was, after a long one it lists anew and tells what changed meanwhile.
@@ -51,7 +56,7 @@ func (f *follower) run(ctx context.Context, revision string) error {
 			revision, err = f.watch(ctx, revision)
 		}
 		switch {
-		case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
+		case (apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) && !f.bears(f.Clock.Now()):
 			return explain(err, f.selection.subject())
 		case errors.Is(err, errIdle):
 			f.rest(ctx)
@@ -61,6 +66,14 @@ func (f *follower) run(ctx context.Context, revision string) error {
 		}
 	}
 	return nil
+}
+
+// bears says whether a refusal may pass by itself: what was allowed before may be so again once the API server has come up.
+func (f *follower) bears(now time.Time) bool {
+	if f.refused.IsZero() {
+		f.refused = now
+	}
+	return f.worked && now.Sub(f.refused) < longestRefusal
 }
 
 // errIdle is that a watch ended that told nothing: the API server ends each after minutes, and somebody between may end them at once.
@@ -99,6 +112,7 @@ func (f *follower) watch(ctx context.Context, revision string) (string, error) {
 		return revision, err
 	}
 	defer w.Stop()
+	f.worked, f.refused = true, time.Time{}
 	before := revision
 	for event := range w.ResultChan() {
 		if event.Type == watch.Error {

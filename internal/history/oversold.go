@@ -41,7 +41,7 @@ func (p *pool) outgrown(was map[licensing.SeatType]int) licensing.SeatType {
 // recorded checks a write of the pool that gives seats away.
 //
 // Who joins a connection takes no seat. When the connection's last session ended a moment ago, and the allocator had not seen that, the connection goes on by that login; that more are taken than there are can
-// come of it only where seats were made fewer than were taken, and it is no seat given away.
+// come of it only where seats were made fewer than were taken, and it is no seat given away. So it is with the seat of an account whose user was on it until a moment ago.
 func (c *Checker) recorded(p *pool, was map[licensing.SeatType]int, fresh []licensing.GrantIntent, when time.Time) {
 	seat := p.outgrown(was)
 	if seat == "" {
@@ -49,6 +49,12 @@ func (c *Checker) recorded(p *pool, was map[licensing.SeatType]int, fresh []lice
 	}
 	goOn := map[connection]bool{}
 	for _, i := range fresh {
+		if a := p.accounts[i.UID]; a != nil && i.Seat == seat {
+			if at, yielded := p.yielded[p.user(a.Spec.UserName)]; yielded && when.Sub(at) < c.opts.SeatBound {
+				goOn[connection{p.user(a.Spec.UserName), seat}] = true
+			}
+			continue
+		}
 		if of := (connection{i.Connection, i.Seat}); i.Seat == seat && i.Connection != string(i.UID) {
 			if at, lapsed := p.lapsed[of]; lapsed && when.Sub(at) < c.opts.SeatBound {
 				goOn[of] = true

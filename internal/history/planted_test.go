@@ -45,6 +45,18 @@ var oversold = []trial{
 		}
 		s.intend("c")
 	}},
+	{name: "an account whose user was on its seat until a moment ago, in a pool whose seats were made fewer", tell: func(s *story, fault bool) {
+		s.write(MakeLicensePool("p").Named(2).Obj())
+		s.write(MakeLicenseAccount("a").Pool("p").User("a").Named().Obj()).license("a").login("a1", user("a"))
+		s.intendAs(licensing.SeatNamed, "a1").activate("a1", licensing.SeatNamed, "a1")
+		s.account("a", func(a *licensing.LicenseAccount) { a.Status.Conditions = nil })
+		s.pool(func(p *licensing.LicensePool) { p.Spec.Named.Seats = new(int32(0)) })
+		s.ask("a1", licensing.RequesterUser).end("a1", licensing.RequestedByUser)
+		if fault {
+			s.after(2 * minute)
+		}
+		s.license("a")
+	}},
 	{name: "a login that joins a connection whose end was not seen yet, in a pool whose seats were made fewer", tell: func(s *story, fault bool) {
 		s.write(two().Obj()).grant("a", "b").login("c").pool(func(p *licensing.LicensePool) { p.Spec.Concurrent.Seats, p.Generation = new(int32(1)), 2 })
 		s.remove(MakeUserSession("a").Obj())

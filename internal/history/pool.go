@@ -42,6 +42,8 @@ type pool struct {
 
 	// lapsed is when a connection's last session ended.
 	lapsed map[connection]time.Time
+	// yielded is when a user's last session on a named seat ended that no account of the user held.
+	yielded map[string]time.Time
 	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended; displaced when one did for a newer.
 	crowded, left, displaced map[string]time.Time
 
@@ -81,7 +83,7 @@ func newPool(key types.NamespacedName) *pool {
 		sessions: map[types.UID]*licensing.UserSession{}, accounts: map[types.UID]*licensing.LicenseAccount{}, pending: map[types.UID]bool{},
 		claims: map[types.UID]claim{}, connections: map[connection]int{}, live: map[licensing.SeatType]int{}, holders: map[string]int{}, users: map[string]map[types.UID]bool{},
 		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{},
-		allowed: map[string]time.Time{}}
+		allowed: map[string]time.Time{}, yielded: map[string]time.Time{}}
 }
 
 // user is what the spellings of a user's name have in common.

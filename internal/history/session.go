@@ -40,6 +40,9 @@ func (c *Checker) takeSession(s *licensing.UserSession, deleted bool, when time.
 	if had && p.connections[held.connection] == 0 {
 		p.lapsed[held.connection] = when
 	}
+	if had && held.seat == licensing.SeatNamed && p.holders[held.user] == 0 {
+		p.yielded[held.user] = when
+	}
 	if deleted {
 		delete(c.sessions, s.UID)
 	} else {

@@ -88,10 +88,10 @@ func (s *story) session(name string, change func(*licensing.UserSession)) *story
 }
 
 // account changes an account.
-func (s *story) account(name string, change func(*licensing.LicenseAccount)) *story {
+func (s *story) account(name string, change func(*licensing.LicenseAccount)) {
 	a := s.objects[key(MakeLicenseAccount(name).Obj())].DeepCopyObject().(*licensing.LicenseAccount)
 	change(a)
-	return s.write(a)
+	s.write(a)
 }
 
 // login creates a session of the user of that name.

@@ -29,6 +29,9 @@ import (
 // hold is how long a change is held before it is checked, so that a mark of the time that comes a little later finds its place before it.
 const hold = time.Second
 
+// lag is how late the stream of changes may be, on a machine with far more work than it can do: for so long a mark waits for the changes that it comes after.
+const lag = 20 * time.Second
+
 // watcher has every revision of the pools, accounts and sessions: in a file, before the checker, and so that users can compare it with what they were told.
 type watcher struct {
 	etcd *recorder.Etcd
@@ -41,6 +44,7 @@ type watcher struct {
 
 	mu       sync.Mutex
 	held     []history.Entry
+	told     uint64 // the revision of the last change
 	checker  *history.Checker
 	findings int
 	entries  int
@@ -107,6 +111,9 @@ func (w *watcher) take(e history.Entry) error {
 	defer w.mu.Unlock()
 	w.entries++
 	w.held = append(w.held, e)
+	if e.Type != history.Marked {
+		w.told = e.Revision
+	}
 	switch o := e.Object.(type) {
 	case *licensing.UserSession:
 		w.takeSession(o, e)
@@ -173,6 +180,9 @@ func (w *watcher) checkUntil(until time.Time) {
 	history.Sort(w.held)
 	n := 0
 	for i, e := range w.held {
+		if e.Revision > w.told && time.Since(e.Seen) < lag {
+			break // a mark, of a revision up to which the stream may still have changes to tell
+		}
 		if !e.Seen.After(until) {
 			n = i + 1
 		}

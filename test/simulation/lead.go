@@ -36,8 +36,6 @@ type lead struct {
 	stopped    bool
 	// since is when its view was complete, ended when it came to its end; zero: it has not.
 	since, ended time.Time
-	// reconciles counts those under way.
-	term int
 }
 
 // startLeading begins to lead.

@@ -53,10 +53,10 @@ func (p *process) Now() time.Time { return p.w.now.Add(p.offset) }
 func (p *process) Since(t time.Time) time.Duration { return p.Now().Sub(t) }
 
 // spawn begins a task of the process.
-func (p *process) spawn(name string, body func(*task)) *task { return p.w.spawn(p, name, body) }
+func (p *process) spawn(name string, body func(*task)) { p.w.spawn(p, name, body) }
 
 // start starts a replica.
-func (w *World) start() *process {
+func (w *World) start() {
 	w.started++
 	p := &process{w: w, name: fmt.Sprintf("r%d", w.started), offset: w.evenly(-w.scenario.Skew/2, w.scenario.Skew/2)}
 	p.direct = &connection{w: w, of: p, patience: 10 * time.Second}
@@ -77,7 +77,6 @@ func (w *World) start() *process {
 	w.processes = append(w.processes, p)
 	w.note("%s starts, its clock is %s ahead", p.name, p.offset)
 	p.spawn(p.name+" sweeps", p.run)
-	return p
 }
 
 // run sweeps, as Sweeper.Start does, once the watches have shown all there is.

@@ -84,7 +84,7 @@ func TestKeptSeeds(t *testing.T) {
 
 func TestFreshSeeds(t *testing.T) {
 	t.Parallel()
-	counts := Campaign{First: uint64(time.Now().UnixNano()) / 1000, For: 20 * time.Second, Workers: runtime.NumCPU(), //nolint:gosec // it is long after 1970
+	counts := Campaign{First: uint64(time.Now().UnixNano()) / 1000, For: 20 * time.Second, Workers: runtime.NumCPU(),
 		Found: func(r Result) bool {
 			keep(t, r)
 			return false

@@ -25,7 +25,7 @@ type scheduler struct {
 }
 
 func newScheduler(seed uint64, start time.Time) *scheduler {
-	return &scheduler{Rand: rand.New(rand.NewPCG(seed, GeneratorVersion)), now: start} //nolint:gosec // a run is to be repeated, not to be a secret
+	return &scheduler{Rand: rand.New(rand.NewPCG(seed, GeneratorVersion)), now: start}
 }
 
 // chance says yes with a probability.
@@ -126,7 +126,7 @@ type task struct {
 type killed struct{}
 
 // spawn begins a task.
-func (s *scheduler) spawn(of *process, name string, body func(*task)) *task {
+func (s *scheduler) spawn(of *process, name string, body func(*task)) {
 	t := &task{s: s, of: of, name: name}
 	t.next, _ = iter.Pull(func(wait func(struct{}) bool) {
 		t.wait = wait
@@ -146,7 +146,6 @@ func (s *scheduler) spawn(of *process, name string, body func(*task)) *task {
 		s.tasks = slices.DeleteFunc(s.tasks, func(t *task) bool { return t.done })
 	}
 	s.after(0, of, t.waker())
-	return t
 }
 
 // resume runs a task until it waits again or has ended.

@@ -264,9 +264,11 @@ func describePool(o *licensing.LicensePool) string {
 	}
 	if g := o.Status.Grants; g != nil {
 		text += fmt.Sprintf("term %.6s fenced %v intents", g.Term, g.SessionsFenced)
+		names := []string{""}
 		for _, i := range g.Intents {
-			text += " " + i.Name
+			names = append(names, i.Name)
 		}
+		text += strings.Join(names, " ")
 	}
 	return text
 }

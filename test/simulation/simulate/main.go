@@ -30,7 +30,7 @@ func main() {
 
 func run() error {
 	seed := flag.Uint64("seed", 0, "The seed to replay with its trace; 0: many are run.")
-	first := flag.Uint64("first", uint64(time.Now().UnixNano())/1000, "The first of many seeds.") //nolint:gosec // it is long after 1970
+	first := flag.Uint64("first", uint64(time.Now().UnixNano())/1000, "The first of many seeds.")
 	seeds := flag.Uint64("seeds", 0, "How many seeds to run; 0: as many as there is time for.")
 	most := flag.Duration("for", 0, "How long to go on; 0: until all seeds are run.")
 	workers := flag.Int("workers", runtime.NumCPU(), "How many runs go on at once.")
