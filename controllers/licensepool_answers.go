@@ -31,15 +31,24 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	for _, d := range plan.Waits {
 		waits[types.UID(d.Session)] = d
 	}
+	// Since the plan was made its grants were written, and a session that was gone by then is no longer in the book.
+	tell := func(uid types.UID) {
+		if s, there := b.sessions[uid]; there {
+			objects = append(objects, s)
+		}
+	}
 	for uid := range inOrder(denials) {
 		delete(waits, uid)
-		objects = append(objects, b.sessions[uid])
+		tell(uid)
 	}
 	for uid := range inOrder(waits) {
-		objects = append(objects, b.sessions[uid])
+		tell(uid)
 	}
 	for _, e := range plan.Ends {
-		s := b.sessions[types.UID(e.Session)]
+		s, there := b.sessions[types.UID(e.Session)]
+		if !there {
+			continue
+		}
 		if comes, err := r.anotherComes(ctx, b, s.Spec.UserName); err != nil {
 			return err
 		} else if !comes {
@@ -47,7 +56,7 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 			continue
 		}
 		ending[s.UID] = e
-		objects = append(objects, s)
+		tell(s.UID)
 	}
 	standings := map[types.UID]seating.Standing{}
 	b.noteDue()

@@ -119,7 +119,7 @@ func reasonOf(s *licensing.UserSession) string {
 func (w *World) judgeExpiry(v *visit, before, s *licensing.UserSession) {
 	idle := strings.Contains(s.Status.Message, "idle")
 	for _, rules := range w.inForce(v.pool, facts.Time(s.Status.TerminatedTime)) {
-		if idle && w.endsIdle(v, before, rules) || !idle && w.endsLost(v, rules) {
+		if idle && w.endsIdle(v, before, rules) || !idle && w.endsLost(v, before, rules) {
 			return
 		}
 	}
@@ -155,7 +155,7 @@ func (w *World) known(v *visit, b beat, rules *licensing.SessionRules) bool {
 }
 
 // endsLost: a client that was heard without too long a pause up to a moment ago is not lost.
-func (w *World) endsLost(v *visit, rules *licensing.SessionRules) bool {
+func (w *World) endsLost(v *visit, before *licensing.UserSession, rules *licensing.SessionRules) bool {
 	if rules.LostAfterSeconds == nil {
 		return false
 	}
@@ -169,8 +169,13 @@ func (w *World) endsLost(v *visit, rules *licensing.SessionRules) bool {
 		return true
 	}
 	period := time.Duration(*rules.LostAfterSeconds) * time.Second
-	last, before := known[len(known)-1], known[len(known)-2]
-	return !last.Add(period-skew).After(w.now) || last.Sub(before) > period-skew
+	if on := facts.Time(before.Status.LastHeartbeatTime); before.Status.HeardBy == "" && !slices.ContainsFunc(known, func(heard time.Time) bool {
+		return heard.After(on.Add(skew)) && heard.Before(on.Add(period-skew))
+	}) {
+		return true // nobody answered for it, and it came back when its time was over
+	}
+	last, previous := known[len(known)-1], known[len(known)-2]
+	return !last.Add(period-skew).After(w.now) || last.Sub(previous) > period-skew
 }
 
 func second(t *metav1.Time) string { return clock(facts.Time(t)) }

@@ -122,7 +122,7 @@ func (w *World) left() string {
 }
 
 // judgeTelling checks that each end was told of by an Event. One is lost when the manager that wrote the end came to its own end before it knew that it had; or, of a session that was deleted, when
-// none that had seen the session was there to see it go.
+// none that had seen the session was there to see it go, or none of those granted any more.
 func (w *World) judgeTelling() {
 	var all []*visit
 	for _, v := range w.sessions {
@@ -141,6 +141,11 @@ func (w *World) excused(e *endOfVisit) bool {
 	if !e.deleted {
 		by := e.by.lead
 		return by == nil || (!by.ended.IsZero() && by.ended.Sub(e.at) < tellWithin+w.scenario.LongestPause)
+	}
+	for _, l := range w.allLeads { // another took over while the one that had seen the session slept: who no longer grants leaves it to who does
+		if l.since.After(e.at) && l.since.Sub(e.at) < tellWithin+w.scenario.LongestPause {
+			return true
+		}
 	}
 	for _, l := range w.allLeads { // whoever was there before and stayed had to see it
 		if !l.since.IsZero() && l.since.Add(w.scenario.LongestLag+skew).Before(e.at) && l.ended.IsZero() && w.scenario.Election {
