@@ -145,6 +145,9 @@ func (h *History) Fold(reports map[string]Tally, now time.Time) bool {
 			if start+fineLength < now.Unix()-tallied || start > now.Unix()+fineLength {
 				continue
 			}
+			if h.since == 0 || start+fineLength <= h.since {
+				continue // of before the history began: another that was deleted may have told it
+			}
 			for reason, n := range counts {
 				if !credible(start, reason, n) {
 					continue

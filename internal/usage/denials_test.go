@@ -62,6 +62,7 @@ func TestTheUsersWhoWaitAreBounded(t *testing.T) {
 
 func TestWhatReplicasCountedIsTakenOverOnce(t *testing.T) {
 	h := NewHistory()
+	h.begin(eight.Unix())
 	a, b := Tally{}, Tally{}
 	a.Add(at(0), "SeatsExhausted", Count{Denied: 5, True: 1})
 	a.Add(at(6*time.Minute), "AccountRequired", Count{Denied: 1})

@@ -35,3 +35,16 @@ func TestWhatALeaseSaysCannotSpoilAHistory(t *testing.T) {
 		}
 	}
 }
+
+// A history that was deleted begins anew without what replicas counted before.
+func TestDenialsOfBeforeAHistoryBeganAreNotItsOwn(t *testing.T) {
+	h := NewHistory()
+	h.begin(eight.Unix())
+	old := Tally{eight.Unix() - 2*fineLength: {"SeatsExhausted": {Denied: 500, True: 20}}}
+	if h.Fold(map[string]Tally{"one": old}, eight) {
+		t.Error("denials of before the beginning are told")
+	}
+	if !h.Fold(map[string]Tally{"one": {eight.Unix(): {"SeatsExhausted": {Denied: 1}}}}, eight) {
+		t.Error("a denial since then is not told")
+	}
+}
