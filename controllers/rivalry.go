@@ -44,17 +44,20 @@ func (r *rivalry) lost(now time.Time, chance io.Reader) {
 
 // met notes that a rival has taken the pool, be it from another: it is to be given time with it.
 func (r *rivalry) met(now time.Time, chance io.Reader) {
-	if r.losses == 0 || now.Sub(r.lastLoss) > peace {
+	if !r.near(now) {
 		r.losses = 0
 		r.lost(now, chance)
 	}
 	r.lastLoss = now
 }
 
+// near says whether there is a rival, as far as is known.
+func (r *rivalry) near(now time.Time) bool { return r.losses > 0 && now.Sub(r.lastLoss) <= peace }
+
 // wait is how long to leave the pool to the rival, given since when the oldest work lies undone, and for how long a manager that has just taken the pool leaves such work alone. Were the pool taken from
 // it before that is over, and back again, two rivals would keep each other from it for ever.
 func (r *rivalry) wait(now, undoneSince time.Time, spared time.Duration) time.Duration {
-	if r.losses == 0 || now.Sub(r.lastLoss) > peace {
+	if !r.near(now) {
 		return 0
 	}
 	if undoneSince.IsZero() {

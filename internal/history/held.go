@@ -131,7 +131,11 @@ func (p *pool) outlived(s *licensing.UserSession, at time.Time) bool {
 
 // bereft says whether the pool had been gone for the grace at a time. How long it has been gone is known only as far as time was told before it went.
 func (c *Checker) bereft(p *pool, at time.Time) bool {
-	return p.object == nil && !at.Before(p.goneSince.Add(c.opts.Grace-skew))
+	end := p.goneSince.Add(c.opts.Grace - skew)
+	if p.object != nil { // what was under way when it came back is carried out all the same
+		return !p.goneSince.IsZero() && !p.back.Before(end) && at.Before(p.back.Add(skew))
+	}
+	return !at.Before(end)
 }
 
 // leftQueue checks that a session that ended before it was granted was asked to.

@@ -25,6 +25,8 @@ type pool struct {
 	rules seating.Rules
 	// goneSince is a time that had come when the pool was deleted; zero: none is known.
 	goneSince time.Time
+	// back is when it was there again; zero: it never was gone.
+	back time.Time
 	// unsure: intents of an earlier pool of this name may exist that the history does not show.
 	unsure bool
 	// intents are on the pool; orphans were on an earlier one of this name and may still be carried out, until this one is fenced.
@@ -251,6 +253,9 @@ func (c *Checker) takePool(o *licensing.LicensePool, deleted bool, when time.Tim
 		p.free.reset()
 		p.miscounted.reset()
 		return
+	}
+	if p.object == nil && !p.goneSince.IsZero() {
+		p.back = later(c.clock, when)
 	}
 	p.object = o
 	if before == nil || !equality.Semantic.DeepEqual(before.Spec, o.Spec) {
