@@ -82,6 +82,10 @@ func (c *Chart) sentences(f figures) []string {
 	if f.denials.Denied > 0 {
 		denied += fmt.Sprintf(" (%d true)", f.denials.True)
 	}
+	// Of a record that began within the picture it is the part since then.
+	if span := c.to().Sub(c.Since); c.Since.After(c.from()) && span > 0 {
+		f.recorded = min(1, float64(f.covered)/float64(span))
+	}
 	recorded := "all of the time"
 	switch {
 	case f.recorded < 0.001:

@@ -108,3 +108,18 @@ func TestPicturesAreTheSameEverywhere(t *testing.T) {
 		t.Error("must tell times by the viewer's clock")
 	}
 }
+
+// A record that is younger than a picture of the fewest points is judged by its own time.
+func TestOnRecordIsOfTheTimeSinceTheRecordBegan(t *testing.T) {
+	c := sample(t, usage.Day)
+	c.Since = c.to().Add(-7 * time.Minute)
+	for i := range c.Series.Points {
+		if p := &c.Series.Points[i]; p.Start.Before(c.Since.Add(-c.Series.Step)) {
+			p.Covered = 0
+		}
+	}
+	text := string(c.Terminal(TerminalOptions{}))
+	if !strings.Contains(text, "On record: all of the time since it began") {
+		t.Error(text)
+	}
+}

@@ -85,20 +85,21 @@ type figures struct {
 	licensed     int // the highest
 	denials      usage.Count
 	denialsInOne int // the most in one stretch
-	// recorded is the part of the period that is on record, from 0 to 1.
+	// covered is how much of the period is on record; recorded the part of it, from 0 to 1.
+	covered  time.Duration
 	recorded float64
 }
 
 func figuresOf(stretches []stretch) figures {
 	var f figures
-	var covered, span time.Duration
+	var span time.Duration
 	for i := range stretches {
 		s := &stretches[i]
 		f.denials.Denied += s.denials.Denied
 		f.denials.True += s.denials.True
 		f.denialsInOne = max(f.denialsInOne, s.denials.Denied)
 		span += s.end.Sub(s.start)
-		covered += s.covered
+		f.covered += s.covered
 		if s.gap() {
 			continue
 		}
@@ -109,7 +110,7 @@ func figuresOf(stretches []stretch) figures {
 		}
 	}
 	if span > 0 {
-		f.recorded = float64(covered) / float64(span)
+		f.recorded = float64(f.covered) / float64(span)
 	}
 	return f
 }

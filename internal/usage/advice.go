@@ -187,6 +187,8 @@ func (a *Advice) adviseNamed(h *History) {
 func (a *Advice) span() string {
 	known := a.Covered.Hours() / 24
 	switch days := int(math.Round(known)); {
+	case a.Covered < time.Hour:
+		return plural(max(1, int(math.Round(a.Covered.Minutes()))), "minute", "minutes")
 	case known < 1:
 		return plural(max(1, int(math.Round(a.Covered.Hours()))), "hour", "hours")
 	case days == 1:
