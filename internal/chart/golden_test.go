@@ -118,7 +118,7 @@ func TestOnRecordIsOfTheTimeSinceTheRecordBegan(t *testing.T) {
 			p.Covered = 0
 		}
 	}
-	text := string(c.Terminal(TerminalOptions{}))
+	text := c.Terminal(TerminalOptions{})
 	if !strings.Contains(text, "On record: all of the time since it began") {
 		t.Error(text)
 	}
