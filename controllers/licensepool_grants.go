@@ -32,8 +32,13 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	if err != nil {
 		return nil, errors.Join(late, err)
 	}
+	recorded := r.Clock.Now()
+	late = r.carryOut(ctx, b)
+	if len(plan.Ends) > 0 && r.Clock.Now().Sub(recorded) > staleAfter {
+		plan.Ends, b.retryAt = nil, r.Clock.Now().Add(soon) // it slept: who is displaced is decided anew
+	}
 	// One whose write is refused must not keep the others from their answer.
-	if err := errors.Join(r.carryOut(ctx, b), r.answer(ctx, b, plan)); err != nil {
+	if err := errors.Join(late, r.answer(ctx, b, plan)); err != nil {
 		return nil, err
 	}
 	return plan, r.tidy(ctx, b)

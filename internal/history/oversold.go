@@ -49,9 +49,9 @@ func (c *Checker) recorded(p *pool, was map[licensing.SeatType]int, fresh []lice
 	}
 	goOn := map[connection]bool{}
 	for _, i := range fresh {
-		if a := p.accounts[i.UID]; a != nil && i.Seat == seat {
-			if at, yielded := p.yielded[p.user(a.Spec.UserName)]; yielded && when.Sub(at) < c.opts.SeatBound {
-				goOn[connection{p.user(a.Spec.UserName), seat}] = true
+		if user := p.userOf(i.UID); i.Seat == seat && seat == licensing.SeatNamed {
+			if at, yielded := p.yielded[user]; yielded && when.Sub(at) < c.opts.SeatBound {
+				goOn[connection{user, seat}] = true
 			}
 			continue
 		}
@@ -71,6 +71,17 @@ func (c *Checker) recorded(p *pool, was map[licensing.SeatType]int, fresh []lice
 		}
 	}
 	c.find(NeverOversold, objects, "the pool gives away seats that it does not have: %d %s seats are taken now, %d before, and its spec has %d", p.taken(seat), word(seat), was[seat], p.seats(seat))
+}
+
+// userOf is the user of an account or a session; empty: neither is known.
+func (p *pool) userOf(uid types.UID) string {
+	if a := p.accounts[uid]; a != nil {
+		return p.user(a.Spec.UserName)
+	}
+	if s := p.sessions[uid]; s != nil {
+		return p.user(s.Spec.UserName)
+	}
+	return ""
 }
 
 // granted checks a session that has become Active. The intent is that of before.
@@ -102,6 +113,7 @@ func (c *Checker) takeAccount(a *licensing.LicenseAccount, deleted bool, when ti
 	p := c.pool(a.Namespace, a.Spec.PoolRef.Name)
 	was, user := p.tally(), p.user(a.Spec.UserName)
 	allowed := p.allows(user)
+	held := p.holders[user]
 	_, intended := p.intend(a.UID, a.Status.PoolUID)
 	if deleted {
 		delete(c.accounts, a.UID)
@@ -110,6 +122,9 @@ func (c *Checker) takeAccount(a *licensing.LicenseAccount, deleted bool, when ti
 		c.accounts[a.UID], p.accounts[a.UID] = a, a
 	}
 	p.count(a.UID)
+	if held > 0 && p.holders[user] == 0 {
+		p.yielded[user] = when
+	}
 	if !allowed && p.allows(user) {
 		p.allowed[user] = later(c.clock, when)
 	}

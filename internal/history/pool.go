@@ -44,7 +44,7 @@ type pool struct {
 
 	// lapsed is when a connection's last session ended.
 	lapsed map[connection]time.Time
-	// yielded is when a user's last session on a named seat ended that no account of the user held.
+	// yielded is when a user last gave a named seat up: no session and no account held it any more.
 	yielded map[string]time.Time
 	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended; displaced when one did for a newer.
 	crowded, left, displaced map[string]time.Time

@@ -282,8 +282,10 @@ func (w *World) beat(t *task, v *visit, p *process, acted time.Time) (activity.O
 		}
 		outcome, heard := p.recorder.Beat(v.uid, report), w.now
 		if !outcome.Known {
-			answered := w.ask(t, p, 3*time.Second, func(*task) { outcome = w.lookUp(p, v, report) })
-			if heard = w.now; !answered || !outcome.Known {
+			var found activity.Outcome // the answer of one that was given up may come later, for nobody
+			by := p
+			answered := w.ask(t, p, 3*time.Second, func(*task) { found = w.lookUp(by, v, report) })
+			if outcome, heard = found, w.now; !answered || !outcome.Known {
 				p = w.replica()
 				continue
 			}
