@@ -114,13 +114,16 @@ chaos: ## Faults for CHAOS_TIME (5m) while users work, every revision checked; e
 SEEDS ?= 1000
 SEED ?=
 SIMULATE_TIME ?=
+FIRST_SEED ?=
 
 .PHONY: simulate
-simulate: ## Replicas of the operator against a model of the API server, where everything goes wrong that may: SEEDS of them, SIMULATE_TIME=4m, or SEED=n to replay one
+simulate: ## Replicas of the operator against a model of the API server, where everything goes wrong that may: SEEDS of them, SIMULATE_TIME=4m (from FIRST_SEED on), or SEED=n to replay one
 	@go build -o bin/simulate ./test/simulation/simulate
 	if [[ -n "$(SEED)" ]]; then exec bin/simulate -seed "$(SEED)"; fi
-	if [[ -n "$(SIMULATE_TIME)" ]]; then exec bin/simulate -for "$(SIMULATE_TIME)"; fi
-	exec bin/simulate -seeds "$(SEEDS)"
+	first=()
+	if [[ -n "$(FIRST_SEED)" ]]; then first=(-first "$(FIRST_SEED)"); fi
+	if [[ -n "$(SIMULATE_TIME)" ]]; then exec bin/simulate "$${first[@]}" -for "$(SIMULATE_TIME)"; fi
+	exec bin/simulate "$${first[@]}" -seeds "$(SEEDS)"
 
 .PHONY: lint
 lint: ## Lint the code, api/ by the Kubernetes API conventions, and see that config/ builds
