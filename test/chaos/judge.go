@@ -18,6 +18,8 @@ const (
 	knownWithin = 3 * time.Minute
 	// rounding is by how much whole seconds on a record, and the way of a heartbeat, may differ from what a user's clock says.
 	rounding = 3 * time.Second
+	// tooLate is for how long a session that was due when its user came back may still end: until its replica has written that, for which the API server must be there.
+	tooLate = 30 * time.Second
 )
 
 // stay is how long a user had a seat for certain.
@@ -119,10 +121,14 @@ func (v *visit) judge(reachable time.Time) {
 // mayExpire finds users who were signed off though they worked, by what they themselves know: the last heartbeat that was answered well says when the session could be ended at the earliest.
 func (v *visit) mayExpire(end ending, reachable time.Time, find func(string, ...any)) {
 	v.mu.Lock()
-	heard, active := v.heard, v.active
+	heard, active, back := v.heard, v.active, v.back
 	v.mu.Unlock()
 	at := end.at.Add(rounding)
 	if !at.Before(active.Add(v.pool.idle)) || !at.Before(heard.Add(v.pool.lost)) {
+		return
+	}
+	if !back.IsZero() && end.at.Sub(back) < tooLate {
+		v.crowd.scene.tally.add(excepted, "the user came back when the time was over")
 		return
 	}
 	// Who could reach no ready replica for three heartbeats has no promise (docs/design.md, what it assumes).

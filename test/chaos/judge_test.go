@@ -53,6 +53,7 @@ func TestOptions(t *testing.T) {
 // A user who was heard a moment ago, and active, may not expire; one who was idle for long enough, or silent, may; and one who could reach nobody has no promise.
 func TestMayExpire(t *testing.T) {
 	now := time.Unix(100000, 0)
+	late := now.Add(-2 * time.Second)
 	p := &pool{idle: 60 * time.Second, lost: 60 * time.Second, interval: 15 * time.Second}
 	for name, c := range map[string]struct {
 		heard, active, reachable time.Time
@@ -64,9 +65,13 @@ func TestMayExpire(t *testing.T) {
 		"silent":             {now.Add(-60 * time.Second), now.Add(-59 * time.Second), now.Add(-time.Hour), 0, 0},
 		"nobody to be heard": {now.Add(-50 * time.Second), now.Add(-50 * time.Second), now.Add(-20 * time.Second), 0, 1},
 		"nobody ready":       {now.Add(-50 * time.Second), now.Add(-50 * time.Second), time.Time{}, 0, 1},
+		"back too late":      {late, late, now.Add(-time.Hour), 0, 1},
 	} {
 		s := &scene{tally: newTally()}
 		v := &visit{user: &user{pool: p, crowd: &crowd{scene: s}}, heard: c.heard, active: c.active}
+		if name == "back too late" {
+			v.back = late
+		}
 		found := 0
 		v.mayExpire(ending{at: now}, c.reachable, func(string, ...any) { found++ })
 		if found != c.found || s.tally.total(excepted) != c.excepted {

@@ -30,6 +30,8 @@ type visit struct {
 	mu sync.Mutex
 	// heard is when the last heartbeat was sent that a gateway answered well, active the latest activity that it can have told of.
 	heard, active time.Time
+	// back is when the user last came back after so long a pause that the session was due to end by then.
+	back time.Time
 	// granted is when the user knew of the grant, left when the user gave the seat back, or stopped its client.
 	granted, left time.Time
 	// uid and token are the session's.
@@ -74,10 +76,14 @@ func (v *visit) RoundTrip(r *http.Request) (*http.Response, error) {
 	v.crowd.scene.tally.add(beats, "heard")
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.heard = later(v.heard, sent)
+	heard, active := later(v.heard, sent), v.active
 	if report.IdleSeconds != nil {
-		v.active = later(v.active, sent.Add(-time.Duration(*report.IdleSeconds+1)*time.Second)) // whole seconds are told
+		active = later(active, sent.Add(-time.Duration(*report.IdleSeconds+1)*time.Second)) // whole seconds are told
 	}
+	if active.Sub(v.active) > v.pool.idle-rounding || heard.Sub(v.heard) > v.pool.lost-rounding {
+		v.back = sent
+	}
+	v.heard, v.active = heard, active
 	return answer, err
 }
 
