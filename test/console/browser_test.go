@@ -26,14 +26,14 @@ var chromium context.Context
 // strangers are names that the browser takes for this machine, as a rebound name server would have it.
 const strangers = "MAP *.stranger.example 127.0.0.1"
 
-// startChromium starts Debian's chromium for the suite; where there is none the suite is skipped.
+// startChromium starts Debian's chromium for the suite; where there is none the suite fails.
 func startChromium(ctx context.Context) {
 	GinkgoHelper()
 	find := exec.CommandContext(ctx, "hack/chromium.sh")
 	find.Dir, find.Stderr = root, GinkgoWriter
 	out, err := find.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 3 {
-		Skip("no Chromium here, and none that hack/chromium.sh can install: the console's page is not looked at")
+		Fail("Chromium must be installed (Debian: apt-get install chromium); hack/chromium.sh installs it where it may")
 	}
 	Expect(err).NotTo(HaveOccurred())
 	options := []chromedp.ExecAllocatorOption{
