@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -37,8 +38,7 @@ func startChromium(ctx context.Context) {
 	}
 	Expect(err).NotTo(HaveOccurred())
 	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(strings.TrimSpace(string(out))), chromedp.WindowSize(1280, 1000), chromedp.Flag("host-resolver-rules", strangers), chromedp.Flag("lang", "en-GB"),
-		chromedp.Env("TZ=Europe/Berlin"),
+		chromedp.ExecPath(strings.TrimSpace(string(out))), chromedp.WindowSize(1280, 1000), chromedp.Flag("host-resolver-rules", strangers),
 	}
 	if os.Getuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to sandbox root
@@ -105,6 +105,11 @@ func begin(ctx context.Context, url string) *tab {
 		}
 	}()
 	_, err := chromedp.Call(ctx, cdplog.Enable, cdp.Empty{})
+	Expect(err).NotTo(HaveOccurred())
+	// The person's own format and zone. Chromium's option --lang is without effect where the language is not installed, which shows after noon only.
+	_, err = chromedp.Call(ctx, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "en-GB"})
+	Expect(err).NotTo(HaveOccurred())
+	_, err = chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Berlin"})
 	Expect(err).NotTo(HaveOccurred())
 	t.do(chromedp.Navigate(url))
 	return t

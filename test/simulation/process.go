@@ -151,6 +151,12 @@ func (p *process) pause(d time.Duration) {
 	p.ails(d)
 }
 
+// wake ends a pause before its time, so that nothing of the process is late any more.
+func (p *process) wake() {
+	p.awakeAt = p.w.now
+	p.w.hasten(p)
+}
+
 // ails notes that the process cannot do its part for a while.
 func (p *process) ails(d time.Duration) {
 	if !p.w.now.Before(p.ailed) {

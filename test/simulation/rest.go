@@ -33,7 +33,8 @@ func (w *World) rest() {
 		if p.dead {
 			continue
 		}
-		p.awakeAt, p.cutOffUntil = w.now, w.now
+		p.wake()
+		p.cutOffUntil = w.now
 	}
 	if w.alive() == 0 {
 		w.start()

@@ -86,6 +86,19 @@ func (s *scheduler) after(d time.Duration, of *process, do func()) {
 	heap.Push(&s.timers, timer{at: at, meant: at, ordinal: s.ordinal, of: of, do: do})
 }
 
+// hasten lets what a pause of a process put off happen at its own time, or now.
+func (s *scheduler) hasten(of *process) {
+	for i := range s.timers {
+		if t := &s.timers[i]; t.of == of {
+			t.at = t.meant
+			if t.at.Before(s.now) {
+				t.at = s.now
+			}
+		}
+	}
+	heap.Init(&s.timers)
+}
+
 // run lets things happen up to a time, or until done says so; done is asked now and then.
 func (s *scheduler) run(until time.Time, done func() bool) {
 	for len(s.timers) > 0 && !s.timers[0].at.After(until) {
