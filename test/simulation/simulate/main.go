@@ -41,7 +41,7 @@ func run() error {
 	if *seeds == 0 && *most == 0 {
 		return errors.New("there must be a -seed, a number of -seeds, or a time -for")
 	}
-	debug.SetGCPercent(400) // runs are short, and leave nothing behind
+	debug.SetGCPercent(1600) // runs are short, and leave nothing behind
 	began, told, failed := time.Now(), time.Now(), 0
 	counts := simulation.Campaign{First: *first, Seeds: *seeds, For: *most, Workers: *workers,
 		Found: func(r simulation.Result) bool {
