@@ -50,10 +50,7 @@ func (o *UsageOptions) report(ctx context.Context) (*usageReport, error) {
 	}
 	now := o.Clock.Now()
 	if o.period == "" {
-		o.period = string(usage.Week)
-		if now.Sub(history.Since()) < usage.Day.Length() {
-			o.period = string(usage.Day)
-		}
+		o.period = string(history.DefaultPeriod(now))
 	}
 	model, err := o.modelOf(pool, history)
 	if err != nil {

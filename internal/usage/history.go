@@ -67,6 +67,14 @@ func NewHistory() *History {
 // Since is when the history began; zero: it knows nothing.
 func (h *History) Since() time.Time { return instant(h.since) }
 
+// DefaultPeriod is the one to look at where nobody named another: a week, or a day while the history is younger than that.
+func (h *History) DefaultPeriod(now time.Time) Period {
+	if now.Sub(h.Since()) < Day.Length() {
+		return Day
+	}
+	return Week
+}
+
 // Through is up to when it tells what happened; zero: it knows nothing.
 func (h *History) Through() time.Time { return instant(h.through) }
 

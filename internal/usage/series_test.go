@@ -54,6 +54,22 @@ func TestAllChartsOfOneTimeAgree(t *testing.T) {
 	})
 }
 
+func TestAYoungHistoryIsLookedAtByTheDay(t *testing.T) {
+	h := NewHistory()
+	if got := h.DefaultPeriod(eight); got != Week {
+		t.Errorf("one that knows nothing: %s", got)
+	}
+	h.begin(eight.Unix())
+	for _, trial := range []struct {
+		age  time.Duration
+		want Period
+	}{{-time.Hour, Day}, {0, Day}, {24*time.Hour - time.Second, Day}, {24 * time.Hour, Week}, {400 * 24 * time.Hour, Week}} {
+		if got := h.DefaultPeriod(eight.Add(trial.age)); got != trial.want {
+			t.Errorf("%s old: %s", trial.age, got)
+		}
+	}
+}
+
 func abs(x float64) float64 { return max(x, -x) }
 
 func TestAGapIsAGap(t *testing.T) {
