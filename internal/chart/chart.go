@@ -35,9 +35,15 @@ type Chart struct {
 	Empty string
 }
 
-// Of is the chart of a pool's history, for a model and the period that ends now.
+// Of is the chart of a pool's history, for a model and the period that ends now. Denials for want of a seat of the other model are not in it.
 func Of(namespace, pool string, history *usage.History, model usage.Model, period usage.Period, now time.Time) *Chart {
-	return &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model), Since: history.Since(), Now: now}
+	c := &Chart{Namespace: namespace, Pool: pool, Series: history.Series(model, period, now), Connected: history.Connected(model), Since: history.Since(), Now: now}
+	c.Series.Denials = ofModel(model, c.Series.Denials)
+	for i := range c.Series.Points {
+		p := &c.Series.Points[i]
+		p.Denials = ofModel(model, p.Denials)
+	}
+	return c
 }
 
 func (c *Chart) zone() *time.Location { return cmp.Or(c.Zone, time.UTC) }
@@ -71,52 +77,6 @@ func (c *Chart) to() time.Time {
 		return through
 	}
 	return end
-}
-
-// sentences tell the figures.
-func (c *Chart) sentences(f figures) []string {
-	if f.last == nil {
-		return nil
-	}
-	denied := "Denied: " + strconv.Itoa(f.denials.Denied)
-	if f.denials.Denied > 0 {
-		denied += fmt.Sprintf(" (%d true)", f.denials.True)
-	}
-	// Of a record that began within the picture it is the part since then.
-	if span := c.to().Sub(c.Since); c.Since.After(c.from()) && span > 0 {
-		f.recorded = min(1, float64(f.covered)/float64(span))
-	}
-	recorded := "all of the time"
-	switch {
-	case f.recorded < 0.001:
-		recorded = "less than 0.1% of the time"
-	case !f.complete():
-		recorded = strconv.FormatFloat(math.Floor(f.recorded*1000)/10, 'f', -1, 64) + "% of the time"
-	}
-	if c.from().After(c.Series.From) {
-		recorded += " since it began, " + c.moment(c.Since)
-	}
-	return []string{
-		fmt.Sprintf("Open: %s, %s", ofLicensed(c.Connected, f.last.licensed), c.Series.Through.In(c.zone()).Format("Mon 2 Jan 15:04")),
-		fmt.Sprintf("Most at once: %s, %s", ofLicensed(f.peak.peak, f.peak.licensed), c.moment(f.peak.peakStart)),
-		denied,
-		"On record: " + recorded,
-	}
-}
-
-func ofLicensed(connections, licensed int) string {
-	if licensed == usage.NotLicensed {
-		return strconv.Itoa(connections)
-	}
-	return fmt.Sprintf("%d of %d", connections, licensed)
-}
-
-// moment names a time of the period in the viewer's time zone, as exactly as the period asks for.
-func (c *Chart) moment(at time.Time) string {
-	if c.Series.Step >= 24*time.Hour {
-		return at.In(c.zone()).Format("2 Jan 2006")
-	}
-	return at.In(c.zone()).Format("Mon 2 Jan 15:04")
 }
 
 // number writes a mean: with one decimal where it tells something.

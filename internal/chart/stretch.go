@@ -17,6 +17,7 @@ type stretch struct {
 	peak, licensed int
 	peakStart      time.Time // of the point that had the peak
 	denials        usage.Count
+	forSeat        usage.Count // those of the denials that were for want of a seat of the model
 }
 
 func (s stretch) gap() bool { return s.covered == 0 }
@@ -32,7 +33,7 @@ func (c *Chart) stretches() []stretch {
 			continue
 		}
 		s := stretch{
-			start: p.Start, end: p.Start.Add(p.Length), covered: p.Covered, mean: p.Mean, peak: p.Peak, licensed: p.Licensed, peakStart: p.Start, denials: usage.Denied(p.Denials),
+			start: p.Start, end: p.Start.Add(p.Length), covered: p.Covered, mean: p.Mean, peak: p.Peak, licensed: p.Licensed, peakStart: p.Start, denials: usage.Denied(p.Denials), forSeat: c.forSeat(p.Denials),
 		}
 		if s.end.After(to) {
 			s.end = to
@@ -75,6 +76,8 @@ func (s stretch) and(next stretch) stretch {
 	joined.licensed = max(s.licensed, next.licensed)
 	joined.denials.Denied += next.denials.Denied
 	joined.denials.True += next.denials.True
+	joined.forSeat.Denied += next.forSeat.Denied
+	joined.forSeat.True += next.forSeat.True
 	return joined
 }
 
@@ -84,7 +87,8 @@ type figures struct {
 	last, peak   *stretch
 	licensed     int // the highest
 	denials      usage.Count
-	denialsInOne int // the most in one stretch
+	forSeat      usage.Count // those of them for want of a seat of the model
+	denialsInOne int         // the most in one stretch
 	// covered is how much of the period is on record; recorded the part of it, from 0 to 1.
 	covered  time.Duration
 	recorded float64
@@ -97,6 +101,8 @@ func figuresOf(stretches []stretch) figures {
 		s := &stretches[i]
 		f.denials.Denied += s.denials.Denied
 		f.denials.True += s.denials.True
+		f.forSeat.Denied += s.forSeat.Denied
+		f.forSeat.True += s.forSeat.True
 		f.denialsInOne = max(f.denialsInOne, s.denials.Denied)
 		span += s.end.Sub(s.start)
 		f.covered += s.covered

@@ -61,18 +61,20 @@ type usageData struct {
 	From      time.Time    `json:"from"`
 	To        time.Time    `json:"to"`
 	// Through is up to when it is known what happened.
-	Through         time.Time    `json:"through"`
-	Connected       int          `json:"connected"`
-	Licensed        *int         `json:"licensed,omitempty"`
-	RecordedSeconds int64        `json:"recordedSeconds"`
-	Mean            *float64     `json:"mean,omitempty"`
-	Peak            *int         `json:"peak,omitempty"`
-	PeakStart       *time.Time   `json:"peakStart,omitempty"`
-	Grants          int          `json:"grants"`
-	Denials         []denialData `json:"denials,omitempty"`
-	StepSeconds     int64        `json:"stepSeconds"`
-	Points          []pointData  `json:"points"`
-	Advice          adviceData   `json:"advice"`
+	Through         time.Time `json:"through"`
+	Connected       int       `json:"connected"`
+	Licensed        *int      `json:"licensed,omitempty"`
+	RecordedSeconds int64     `json:"recordedSeconds"`
+	Mean            *float64  `json:"mean,omitempty"`
+	Peak            *int      `json:"peak,omitempty"`
+	// PeakStart and PeakEnd are the first stretch that had the peak; nobody knows when in it.
+	PeakStart   *time.Time   `json:"peakStart,omitempty"`
+	PeakEnd     *time.Time   `json:"peakEnd,omitempty"`
+	Grants      int          `json:"grants"`
+	Denials     []denialData `json:"denials,omitempty"`
+	StepSeconds int64        `json:"stepSeconds"`
+	Points      []pointData  `json:"points"`
+	Advice      adviceData   `json:"advice"`
 }
 
 type pointData struct {
@@ -92,8 +94,8 @@ type denialData struct {
 }
 
 type adviceData struct {
-	From            time.Time `json:"from"`
-	Through         time.Time `json:"through"`
+	From            time.Time `json:"from,omitzero"`
+	Through         time.Time `json:"through,omitzero"`
 	RecordedSeconds int64     `json:"recordedSeconds"`
 	Share           float64   `json:"share"`
 	// Enough is how many seats would have been enough, Comfortable that and some more.
@@ -111,7 +113,8 @@ func (r *usageReport) data() *usageData {
 		Advice: adviceData{From: a.From, Through: a.Through, RecordedSeconds: seconds(a.Covered), Share: a.Share, Enough: known(a.Enough), Comfortable: known(a.Comfortable), Reasoning: a.Reasoning},
 	}
 	if !s.Empty() {
-		d.Mean, d.Peak, d.PeakStart = &s.Mean, &s.Peak, &s.PeakStart
+		from, to := r.chart.Span(s.PeakStart)
+		d.Mean, d.Peak, d.PeakStart, d.PeakEnd = &s.Mean, &s.Peak, &from, &to
 	}
 	for _, p := range s.Points {
 		point := pointData{Start: p.Start, RecordedSeconds: seconds(p.Covered), Grants: p.Grants, Denials: denials(p.Denials)}

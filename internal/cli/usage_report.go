@@ -14,6 +14,7 @@ import (
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/chart"
+	"github.com/seatkeeper/seatkeeper/internal/demand"
 	"github.com/seatkeeper/seatkeeper/internal/usage"
 )
 
@@ -41,9 +42,9 @@ func (o *UsageOptions) report(ctx context.Context) (*usageReport, error) {
 		return nil, advise(fmt.Errorf("no usage of license pool %q is recorded yet", o.pool),
 			"The operator records it within a minute or two: see whether it runs, `kubectl get pods -n seatkeeper-system`.")
 	}
-	history, err := usage.Decode(record.Status.History)
+	history, err := demand.History(record)
 	if err != nil {
-		return nil, fmt.Errorf("read the usage of license pool %q: %w", o.pool, err)
+		return nil, fmt.Errorf("license pool %q: %w", o.pool, err)
 	}
 	if poolErr != nil {
 		pool = nil
@@ -60,15 +61,8 @@ func (o *UsageOptions) report(ctx context.Context) (*usageReport, error) {
 	r := &usageReport{chart: chart.Of(o.namespace, o.pool, history, model, period, now)}
 	r.chart.Zone = o.Reader.Zone
 	r.chart.Empty = o.emptyText(history)
-	question := usage.Question{Model: model, Period: period, Now: now, Share: o.share, Held: usage.Unknown, Dormant: usage.Unknown}
-	if pool != nil && pool.Status.Named != nil && pool.Status.Named.Used != nil {
-		question.Held = int(*pool.Status.Named.Used)
-	}
-	if record.Status.Named != nil && record.Status.Named.DormantAccounts != nil {
-		question.Dormant = int(*record.Status.Named.DormantAccounts)
-	}
-	r.advice = history.Advise(question)
-	if r.advice.Covered > 0 {
+	r.advice = demand.Advise(pool, record, history, model, period, o.share, now)
+	if r.advice.Covered > 0 || demand.Ahead(history, now) != "" {
 		r.chart.Note = r.advice.Reasoning
 	}
 	return r, nil

@@ -1,0 +1,69 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package demand
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/usage"
+)
+
+var noon = time.Date(2026, time.March, 2, 12, 0, 0, 0, time.UTC)
+
+// until is the history of a pool with 5 named and 4 concurrent seats, of which one was in use up to a time.
+func until(end time.Time) *usage.History {
+	h := usage.NewHistory()
+	began := noon.AddDate(0, 0, -2)
+	line := usage.NewTimeline(began)
+	line.License(began, 5, 4)
+	line.Put(usage.Session{ID: "a", User: "a", Connection: "a", Model: usage.Concurrent, Logon: began.Add(time.Hour)})
+	line.Tell(h, end, time.Hour)
+	return h
+}
+
+func TestHistory(t *testing.T) {
+	record := &licensing.LicenseUsage{}
+	h, err := History(record)
+	if err != nil || !h.Since().IsZero() {
+		t.Errorf("where nothing is on record nothing is known: %v, %v", h.Since(), err)
+	}
+	record.Status.History = until(noon).Encode()
+	if h, err = History(record); err != nil || !h.Through().Equal(noon) {
+		t.Errorf("%v, %v", h.Through(), err)
+	}
+	record.Status.History = "v9:?"
+	if _, err = History(record); err == nil || !strings.Contains(err.Error(), "newer operator") {
+		t.Errorf("must say what to do: %v", err)
+	}
+}
+
+func TestAdviseGoesByThePoolAndTheRecord(t *testing.T) {
+	pool, record := &licensing.LicensePool{}, &licensing.LicenseUsage{}
+	h := until(noon)
+	if a := Advise(nil, record, h, usage.Named, usage.Week, 0, noon); a.Held != usage.Unknown || a.Dormant != usage.Unknown {
+		t.Errorf("%+v", a)
+	}
+	pool.Status.Named = &licensing.SeatCounts{Used: new(int32(4))}
+	record.Status.Named = &licensing.ModelUsage{DormantAccounts: new(int32(1))}
+	if a := Advise(pool, record, h, usage.Named, usage.Week, 0, noon); a.Held != 4 || a.Dormant != 1 || a.Enough != 3 {
+		t.Errorf("%+v", a)
+	}
+	if a := Advise(pool, record, h, usage.Concurrent, usage.Week, 0.5, noon); a.Share != 0.5 || a.Peak != 1 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestARecordThatRunsAheadGivesNoAdvice(t *testing.T) {
+	if text := Ahead(until(noon.Add(time.Minute)), noon); text != "" {
+		t.Errorf("clocks may differ by a minute: %s", text)
+	}
+	h := until(noon.AddDate(0, 0, 3))
+	a := Advise(nil, &licensing.LicenseUsage{}, h, usage.Concurrent, usage.Week, 0, noon)
+	if a.Enough != usage.Unknown || a.Comfortable != usage.Unknown || !strings.HasPrefix(a.Reasoning, "The record runs to 2026-03-05T12:00:00Z, which is still to come") {
+		t.Errorf("%+v", a)
+	}
+}
