@@ -5,7 +5,9 @@ package controllers
 
 import (
 	"errors"
+	"fmt"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -175,6 +177,32 @@ func TestManagerThatLosesItsTermWaitsItsTurn(t *testing.T) {
 		w.clock.SetTime(w.clock.Now().Add(result.RequeueAfter))
 	}
 	wantState(t, w.session("s3"), licensing.SessionActive)
+}
+
+// Two managers that keep taking the pool from each other, as busy replicas do without leader election, spare sessions only once, after they began.
+func TestRivalsEndWhoIsIdle(t *testing.T) {
+	w := newWorld(t, idlePool().Concurrent(99).IdleTimeout(2*time.Minute).Obj(), login("s1", "ann"))
+	managers := []*manager{w.manager(), w.manager()}
+	began, terms := w.clock.Now(), map[string]bool{}
+	const turn = 20 * time.Second
+	for second := range 150 {
+		if second%int(turn.Seconds()) == 0 {
+			w.create(login(fmt.Sprintf("later-%d", second), fmt.Sprintf("user-%d", second)))
+		}
+		if _, err := managers[second/int(turn.Seconds())%len(managers)].see().reconcile(); err != nil {
+			t.Fatal(err)
+		}
+		if term := termOf(w.pool()); term != "" {
+			terms[term] = true
+		}
+		w.clock.SetTime(began.Add(time.Duration(second+1) * time.Second))
+	}
+	if len(terms) < 4 {
+		t.Fatalf("the pool had %d terms: the managers must take it from each other", len(terms))
+	}
+	if s := w.session("s1"); s.Status.TerminationAction != licensing.ExpiredSessionTerminated {
+		t.Errorf("after 150 s without activity the session is %s, %s; it must end after 120", s.Status.State, s.Status.TerminationAction)
+	}
 }
 
 func TestRestartedManagerWritesNothingWhenNothingIsToDo(t *testing.T) {

@@ -114,9 +114,6 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 		b.tidyAt = r.Clock.Now().Add(tidyAfter) // whoever recorded them may not be there any more to clear them
 	}
 	b.term, b.brake = term, brakeOf(pool)
-	if b.rivalry.lastLoss.After(b.adopted) { // another manager had the pool meanwhile
-		b.adopted = r.Clock.Now().Truncate(time.Second)
-	}
 	log.FromContext(ctx).Info("Took the pool's term", "sessions", len(sessions), "accounts", len(accounts), "openIntents", len(b.todo))
 	return nil
 }

@@ -12,12 +12,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
-	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -37,6 +37,8 @@ const (
 	usageLooks = 10 * time.Second
 	// usageTries bounds how often one reconcile writes anew after a conflict.
 	usageTries = 4
+	// usageTold is how often at the most it is told that clocks disagree, of one pool.
+	usageTold = time.Hour
 )
 
 // LicenseUsageReconciler keeps the histories of pools' use, from what sessions' records say of themselves. It decides nothing, and nothing depends on it.
@@ -45,6 +47,8 @@ type LicenseUsageReconciler struct {
 	Client client.Client
 	// Live reads from the API server itself.
 	Live client.Reader
+	// Recorder emits Events.
+	Recorder events.EventRecorder
 	// Clock is when records are seen.
 	Clock clock.PassiveClock
 	// Tallies are the denials that replicas counted by themselves, by replica; nil: there are none.
@@ -68,6 +72,9 @@ type line struct {
 	revision string
 	// looked is when this manager last looked, notBefore how long it waits since it slept, wrote when it last wrote.
 	looked, notBefore, wrote time.Time
+	// unreadable is the revision of an object that cannot be read, which was told. disagreed is when it was told that clocks disagree.
+	unreadable string
+	disagreed  time.Time
 	// tried is up to when a write told whose answer is not known; zero: there is none.
 	tried time.Time
 	// queued: a reconcile is asked for, which asks for the next by itself.
@@ -115,13 +122,18 @@ func (r *LicenseUsageReconciler) begin(now time.Time) {
 
 // Reconcile writes the history of one pool, if it is time and there is something to tell.
 func (r *LicenseUsageReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
-	key, now := req.NamespacedName, r.Clock.Now()
+	key, now := req.NamespacedName, r.now()
 	r.mu.Lock()
 	r.begin(now)
 	l, ok := r.lines[key]
 	if !ok {
 		r.mu.Unlock()
 		return ctrl.Result{}, nil
+	}
+	if l.looked.After(now.Add(usage.Apart)) { // the clock was set back: what this manager knows by the old time it sees anew
+		timeline := l.timeline.Restart(now)
+		*l = line{timeline: timeline, pool: l.pool, accounts: l.accounts, queued: l.queued}
+		r.license(l)
 	}
 	early := l.early(now)
 	r.mu.Unlock()
@@ -135,10 +147,16 @@ func (r *LicenseUsageReconciler) Reconcile(ctx context.Context, req ctrl.Request
 	return ctrl.Result{RequeueAfter: usageLooks}, nil
 }
 
-// early says whether it is too early to write. A process that slept has not seen yet what others did meanwhile.
+// now is the clock's time alone. How long it is since an earlier one then counts time in which the machine was suspended, and by which the clock was set.
+func (r *LicenseUsageReconciler) now() time.Time { return r.Clock.Now().Round(0) }
+
+// early says whether it is too early to write. A process that slept has not seen yet what others did meanwhile; and of what happened in a sleep that was longer than records are kept, nobody can be sure.
 func (l *line) early(now time.Time) bool {
-	if !l.looked.IsZero() && now.Sub(l.looked) > usageSettles {
+	if slept := now.Sub(l.looked); !l.looked.IsZero() && slept > usageSettles {
 		l.notBefore = now.Add(usageSettles)
+		if slept >= facts.Rules(l.pool).Lifetimes.Retention {
+			l.timeline.SeenAt(now)
+		}
 	}
 	l.looked = now
 	return now.Before(l.notBefore) || now.Before(l.wrote.Add(usageEvery))
@@ -164,70 +182,86 @@ func (r *LicenseUsageReconciler) write(ctx context.Context, key types.Namespaced
 		if missing {
 			object = nil
 		}
-		status, dropped, err := r.tell(key, l, object)
-		if err != nil {
-			log.FromContext(ctx).Error(err, "The pool's history is left as it is")
+		told := r.tell(key, l, object)
+		if told.unreadable != nil {
+			r.tellUnreadable(ctx, l, object, told.unreadable)
 			return false, nil
 		}
-		if status == nil {
-			return dropped, nil
+		if told.status == nil {
+			return told.dropped, nil
 		}
-		written, err := r.store(ctx, key, object, status)
+		written, err := r.store(ctx, key, object, told.status)
 		switch {
 		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && !missing:
 			r.forgetHistory(l)
 			live = true
 			continue
 		case err != nil:
-			r.failed(l, status)
+			r.failed(l, told.status)
 			return false, fmt.Errorf("writing the history: %w", err)
 		}
 		r.stored(l, written)
+		r.tellDisagreed(ctx, l, written, told.ahead)
 		return false, nil
 	}
 	return false, nil // others write it as well: a minute from now is early enough
 }
 
-// tell tells the history what this manager knows since, and returns the status to store; nil: there is nothing to write now.
-func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object *licensing.LicenseUsage) (status *licensing.LicenseUsageStatus, dropped bool, err error) {
+// toldUsage is what became of telling a history what happened.
+type toldUsage struct {
+	// status is to be stored; nil: there is nothing to write now.
+	status *licensing.LicenseUsageStatus
+	// dropped: nothing is left of the pool.
+	dropped bool
+	// unreadable is why the history cannot be read.
+	unreadable error
+	// ahead is how far ahead of this manager's clock the history ended, so that it goes on from an earlier time.
+	ahead time.Duration
+}
+
+// tell tells the history what this manager knows since.
+func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object *licensing.LicenseUsage) (told toldUsage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.Clock.Now()
+	now := r.now()
+	to := now.Add(-usageSettles)
 	switch {
 	case object == nil && l.pool == nil:
-		return nil, r.drop(key, l), nil
+		return toldUsage{dropped: r.drop(key, l)}
 	case object == nil:
 		l.history, l.revision = usage.NewHistory(), ""
 	case l.history == nil || l.revision != object.ResourceVersion:
-		if l.history, err = usage.Decode(object.Status.History); err != nil {
-			return nil, false, err
+		h, err := usage.Decode(object.Status.History)
+		if err != nil {
+			return toldUsage{unreadable: err}
 		}
-		l.revision = object.ResourceVersion
+		told.ahead = h.Resume(to)
+		l.history, l.revision = h, object.ResourceVersion
 	}
-	if !l.tried.IsZero() && !l.history.Through().Before(l.tried) { // it arrived after all; the rest may be seen late
+	if !l.tried.IsZero() && !l.history.Through().Before(l.tried) && told.ahead == 0 { // it arrived after all; the rest may be seen late
 		l.tried = time.Time{}
-		return nil, false, nil
+		return toldUsage{}
 	}
 	// What is tried again after an answer that did not come tells no more than before: what was seen since may not be all that happened.
-	to := now.Add(-usageSettles)
 	if !l.tried.IsZero() && l.tried.Before(to) {
 		to = l.tried
 	}
 	retention := facts.Rules(l.pool).Lifetimes.Retention
-	happened := l.timeline.Tell(l.history, to, retention)
+	happened := l.timeline.Tell(l.history, to, retention) || told.ahead > 0
 	if r.Tallies != nil {
 		happened = l.history.Fold(r.Tallies(key), now) || happened
 	}
 	switch {
 	case l.history.Through().IsZero():
-		return nil, false, nil
+		return toldUsage{}
 	case happened:
 	case l.pool == nil:
-		return nil, r.drop(key, l), nil
+		return toldUsage{dropped: r.drop(key, l)}
 	case object != nil && now.Sub(facts.Time(object.Status.ThroughTime)) < quietTime(l.history, retention):
-		return nil, false, nil
+		return toldUsage{}
 	}
-	return usageStatus(l.history, l.accounts), false, nil
+	told.status = usageStatus(l.history, l.accounts)
+	return told
 }
 
 // quietTime is how long a history may end before now when nothing happens.

@@ -44,7 +44,7 @@ func (r *LicenseUsageReconciler) sessionHandler() handler.EventHandler {
 
 // putSession takes in a session; it says whether its pool's reconcile is to be asked for.
 func (r *LicenseUsageReconciler) putSession(s *licensing.UserSession) bool {
-	told := usageSession(s)
+	told := usageSession(s, r.now())
 	if told == nil {
 		return false
 	}
@@ -65,10 +65,10 @@ func (r *LicenseUsageReconciler) dropSession(s *licensing.UserSession, seen bool
 	if !ok {
 		return
 	}
-	if told := usageSession(s); told != nil {
+	now := r.now()
+	if told := usageSession(s, now); told != nil {
 		l.timeline.Put(*told)
 	}
-	now := r.Clock.Now()
 	if !seen && s.Status.State == licensing.SessionActive {
 		l.timeline.Lost(now)
 		l.history = nil // what it was told and is not stored may be wrong
@@ -76,25 +76,25 @@ func (r *LicenseUsageReconciler) dropSession(s *licensing.UserSession, seen bool
 	l.timeline.Gone(string(s.UID), now)
 }
 
-// usageSession is what a record says of its part in the pool's use; nil: nothing yet.
-func usageSession(s *licensing.UserSession) *usage.Session {
+// usageSession is what a record says of its part in the pool's use, as it is seen now; nil: nothing yet.
+func usageSession(s *licensing.UserSession, now time.Time) *usage.Session {
 	status := &s.Status
-	u := &usage.Session{
+	u := usage.Session{
 		ID: string(s.UID), User: usage.FoldUser(s.Spec.UserName), Model: usage.Model(status.Seat), Connection: status.Connection,
 		Logon: facts.Time(status.LogonTime), Ended: facts.Time(status.TerminatedTime),
-	}
+	}.SeenAt(now)
 	if status.Seat == licensing.SeatUncounted {
 		u.Connection = ""
 	}
 	switch status.State {
 	case licensing.SessionActive, licensing.SessionTerminated:
-		return u
+		return &u
 	case licensing.SessionDenied:
 		u.Connection, u.Denied = "", "Unknown"
 		if granted := meta.FindStatusCondition(status.Conditions, licensing.ConditionGranted); granted != nil && granted.Reason != "" {
 			u.Denied = granted.Reason
 		}
-		return u
+		return &u
 	default:
 		return nil
 	}

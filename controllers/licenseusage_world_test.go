@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -52,6 +54,9 @@ type clerk struct {
 	fault  func(call string) (arrives bool, err error)
 	calls  int
 	isDeaf bool
+	// ahead is how far its clock is ahead of the right time.
+	ahead  time.Duration
+	events *events.FakeRecorder
 }
 
 func newDiary(t *testing.T, pool *licensing.LicensePool) *diary {
@@ -77,9 +82,12 @@ func (d *diary) must(err error) {
 }
 
 // clerk starts a manager that sees what there is.
-func (d *diary) clerk() *clerk {
+func (d *diary) clerk() *clerk { return d.clerkAhead(0) }
+
+// clerkAhead starts one whose clock is ahead of the right time.
+func (d *diary) clerkAhead(ahead time.Duration) *clerk {
 	d.t.Helper()
-	c := &clerk{diary: d, next: d.clock.Now()}
+	c := &clerk{diary: d, next: d.clock.Now(), ahead: ahead, events: events.NewFakeRecorder(100)}
 	faulty := interceptor.NewClient(d.api, interceptor.Funcs{
 		Create: func(ctx context.Context, api client.WithWatch, obj client.Object, opts ...client.CreateOption) error {
 			return c.call("create", func() error { return api.Create(ctx, obj, opts...) })
@@ -88,7 +96,7 @@ func (d *diary) clerk() *clerk {
 			return c.call("update", func() error { return api.SubResource(sub).Update(ctx, obj, opts...) })
 		},
 	})
-	c.r = &LicenseUsageReconciler{Client: faulty, Live: faulty, Clock: d.clock, lines: map[types.NamespacedName]*line{}}
+	c.r = &LicenseUsageReconciler{Client: faulty, Live: faulty, Recorder: c.events, Clock: skewed{c}, lines: map[types.NamespacedName]*line{}}
 	if d.pool != nil {
 		c.r.putPool(d.pool)
 	}
@@ -100,6 +108,25 @@ func (d *diary) clerk() *clerk {
 	d.clerks = append(d.clerks, c)
 	c.look()
 	return c
+}
+
+// skewed is a clerk's own clock.
+type skewed struct{ *clerk }
+
+func (s skewed) Now() time.Time                  { return s.clock.Now().Add(s.ahead) }
+func (s skewed) Since(t time.Time) time.Duration { return s.Now().Sub(t) }
+
+// said are the reasons of the Events since it was last asked.
+func (c *clerk) said() []string {
+	var reasons []string
+	for {
+		select {
+		case e := <-c.events.Events:
+			reasons = append(reasons, strings.Fields(e)[1])
+		default:
+			return reasons
+		}
+	}
 }
 
 func (c *clerk) call(verb string, do func() error) error {
@@ -196,17 +223,25 @@ func (d *diary) logon(name, user string) {
 			connection = s.Status.Connection
 		}
 	}
-	s := MakeUserSession(name).Pool("p").User(user).Active(licensing.SeatConcurrent, connection, d.clock.Now()).Obj()
+	s := MakeUserSession(name).Pool("p").User(user).Active(licensing.SeatConcurrent, connection, d.stamp()).Obj()
 	d.store(s)
 	d.live[name] = s
 	d.see(func(r *LicenseUsageReconciler) { r.putSession(s) })
+}
+
+// stamp is what an allocator writes as the time: it is in the process of the first clerk.
+func (d *diary) stamp() time.Time {
+	if len(d.clerks) == 0 {
+		return d.clock.Now()
+	}
+	return skewed{d.clerks[0]}.Now()
 }
 
 func (d *diary) logoff(name string) {
 	d.t.Helper()
 	s := d.live[name].DeepCopy()
 	delete(d.live, name)
-	s.Status.State, s.Status.TerminatedTime = licensing.SessionTerminated, new(metav1.NewTime(d.clock.Now()))
+	s.Status.State, s.Status.TerminatedTime = licensing.SessionTerminated, new(metav1.NewTime(d.stamp()))
 	d.must(d.api.Status().Update(d.t.Context(), s))
 	d.see(func(r *LicenseUsageReconciler) { r.putSession(s) })
 }
