@@ -238,7 +238,7 @@ func (t *terminal) words() []string {
 	if t.figures.last != nil {
 		legend := []string{t.glyphs.openSample + " most open at once", t.glyphs.licensedSample + " licensed"}
 		if t.figures.denials.Denied > 0 {
-			legend = append(legend, t.glyphs.denied+" denied", t.glyphs.trulyDenied+" truly: no seat within 5 min")
+			legend = append(legend, t.glyphs.denied+" denied", t.glyphs.trulyDenied+" truly denied")
 		}
 		if !t.figures.complete() {
 			legend = append(legend, t.glyphs.gap+" no record")

@@ -62,7 +62,7 @@ func (d *drawing) legendEntries() []legendEntry {
 		{"licensed", line(roleLicensed)},
 	}
 	if d.figures.denials.Denied > 0 {
-		truly := "truly: no seat within 5 min"
+		truly := "truly denied"
 		if d.narrow() {
 			truly = "truly"
 		}
