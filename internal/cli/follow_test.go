@@ -120,6 +120,43 @@ func TestWatchGoesOnAfterItsRevisionIsTooOld(t *testing.T) {
 	}
 }
 
+// Rows come one by one, and a longer word in a later one must not stand apart from the rows before it.
+func TestWhoWatchesSeesStraightColumns(t *testing.T) {
+	for _, format := range []string{outputTable, outputWide} {
+		t.Run(format, func(t *testing.T) {
+			var out bytes.Buffer
+			o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, output: newOutput(), watch: true,
+				selection: selection{allNamespaces: true}}
+			o.output.format = format
+			printer := o.printer(models{unknown: true})
+			for _, told := range []struct {
+				s     *maker.UserSessionBuilder
+				event string
+			}{
+				{session("a", "x").Module("Web"), eventListed},
+				{session("bob-mob", "itsm").User("bob@example.com").FullName("Bob Burnquist").ClientIP("192.0.2.177").Module("Network Inventory").
+					Active(licensing.SeatConcurrent, "b", noon.Add(-100*time.Minute)).LastActivity(noon).Timeout(noon.Add(time.Hour)).KeepAlive(true), eventStarted},
+				{session("ann-web", "itsm").User(`CORP\ann`).Active(licensing.SeatUncounted, "", noon.Add(-301*time.Second)).LastActivity(noon).Terminated(licensing.RequestedByAdministrator, noon), eventCleared},
+			} {
+				check(t, printer.add(&item{row: grid.NewRow(told.s.Obj(), true)}, told.event))
+				check(t, printer.flush()) // each by itself, as they come
+			}
+			lines := strings.Split(strings.TrimRight(out.String(), "\n"), "\n")
+			titles := (&sessionsTable{wide: format == outputWide, namespaces: true, seats: true, events: true}).header()
+			from := 0
+			for _, title := range titles {
+				at := from + strings.Index(lines[0][from:], title)
+				for _, line := range lines[1:] {
+					if at > 0 && line[at-columnGap:at] != "   " || line[at] == ' ' {
+						t.Errorf("no column begins under %s:\n%s", title, out.String())
+					}
+				}
+				from = at + len(title)
+			}
+		})
+	}
+}
+
 func TestOlderNewsChangesNothing(t *testing.T) {
 	var out bytes.Buffer
 	o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, output: newOutput(), watch: true,

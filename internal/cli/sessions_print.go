@@ -38,10 +38,12 @@ func (o *SessionsOptions) printer(models models) sessionPrinter {
 	if !o.output.table() {
 		return &objectsPrinter{list: &objects{out: o.Streams.Out, format: o.output.format, kind: "UserSession", managedFields: o.output.data.ShowManagedFields}, single: o.watch}
 	}
-	return &tablePrinter{
-		table: sessionsTable{wide: o.output.wide(), namespaces: o.selection.allNamespaces, seats: o.output.wide() || models.anyCombined(o.selection.filter.Pools), events: o.watch, reader: o.Reader},
-		out:   printers.GetNewTabWriter(o.Streams.Out), clock: o.Clock, noHeader: o.noHeaders,
+	table := sessionsTable{wide: o.output.wide(), namespaces: o.selection.allNamespaces, seats: o.output.wide() || models.anyCombined(o.selection.filter.Pools), events: o.watch, reader: o.Reader}
+	out := printers.GetNewTabWriter(o.Streams.Out)
+	if o.watch {
+		out.SetRememberedWidths(table.widths())
 	}
+	return &tablePrinter{table: table, out: out, clock: o.Clock, noHeader: o.noHeaders}
 }
 
 // tabWriter is what kubectl's tables are written with.

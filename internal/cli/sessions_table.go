@@ -45,6 +45,27 @@ func (t *sessionsTable) header() []string {
 	return header
 }
 
+// atLeast is how many characters wide the columns are of who watches: rows come one by one, and a column that grows stands apart from the rows before. What has a vocabulary of its own fits; of what
+// people write freely, most does.
+var atLeast = map[string]int{
+	"EVENT": len(eventStarted), "NAMESPACE": 12, "NAME": 24, "USER": 20, "CLIENT IP": len("255.255.255.255"), "SEAT": len(licensing.SeatConcurrent), "FULL NAME": 20, "MODULE": len("Network Inventory"),
+	"LOGON": len("59m59s ago"), "POOL": 16, "STATE": len(licensing.SessionTerminated), "REASON": len(licensing.ExpiredSessionTerminated),
+	"LAST ACTIVITY (LOCAL)": len("2006-01-02 15:04:05 CEST"), "LOGON (LOCAL)": len("2006-01-02 15:04:05 CEST"), "TIMEOUT (LOCAL)": len("2006-01-02 15:04:05 CEST"),
+	"LOGON (RFC 3339)": len("2006-01-02T15:04:05Z"), "TIMEOUT (RFC 3339)": len("2006-01-02T15:04:05Z"), "CLIENT HOST": 20,
+}
+
+// columnGap is how many spaces stand between columns, as in all of kubectl's tables.
+const columnGap = 3
+
+// widths are those of the columns from the first row on, the gap included.
+func (t *sessionsTable) widths() []int {
+	var widths []int
+	for _, title := range t.header() {
+		widths = append(widths, max(len(title), atLeast[title])+columnGap)
+	}
+	return widths
+}
+
 func (t *sessionsTable) row(r *grid.Row, event string, now time.Time) []string {
 	row := []string{r.Name, r.User, orNone(r.ClientIP)}
 	if t.seats {
