@@ -165,6 +165,16 @@ func (b *board) fail(k kind, err error, now time.Time) {
 	b.touch(k)
 }
 
+// well says that what is known is up to date after all: the API server answers, and the watch never broke.
+func (b *board) well(k kind) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := &b.states[k]; s.known && s.err != nil {
+		s.err = nil
+		b.touch(k)
+	}
+}
+
 // forget drops what is known, since the person may not see it.
 func (b *board) forget(k kind, err error) {
 	b.mu.Lock()

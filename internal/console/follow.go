@@ -122,7 +122,7 @@ func (f *follower) session(ctx context.Context) error {
 	}
 }
 
-// watchPermission ends the watch when the person may no longer see what it shows.
+// watchPermission ends the watch when the person may no longer see what it shows. A watch that is silent looks like one in which nothing happens: that the API server does not answer is seen here first.
 func (f *follower) watchPermission(ctx context.Context, cancel context.CancelFunc) {
 	ticker := f.console.options.Clock.NewTicker(askAgain)
 	defer ticker.Stop()
@@ -132,9 +132,16 @@ func (f *follower) watchPermission(ctx context.Context, cancel context.CancelFun
 			return
 		case <-ticker.C():
 		}
-		if err := f.permitted(ctx); apierrors.IsForbidden(err) {
+		switch err := f.permitted(ctx); {
+		case ctx.Err() != nil:
+			return
+		case apierrors.IsForbidden(err):
 			cancel()
 			return
+		case err != nil:
+			f.console.board.fail(f.kind, err, f.console.options.Clock.Now())
+		default:
+			f.console.board.well(f.kind)
 		}
 	}
 }
@@ -147,7 +154,7 @@ func (f *follower) listAll(ctx context.Context) (revision string, err error) {
 	for {
 		list := f.list()
 		options := []client.ListOption{client.InNamespace(f.console.options.Namespace), client.Limit(pageSize), client.Continue(next)}
-		if err := f.console.options.API.List(ctx, list, options...); err != nil {
+		if err := f.listPage(ctx, list, options); err != nil {
 			return "", err
 		}
 		before := len(all)
@@ -164,6 +171,13 @@ func (f *follower) listAll(ctx context.Context) (revision string, err error) {
 		}
 		f.console.board.grow(f.kind, all[before:])
 	}
+}
+
+// listPage reads one page, in bounded time: an API server that takes requests and does not answer must not keep the console from asking again.
+func (f *follower) listPage(ctx context.Context, list client.ObjectList, options []client.ListOption) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	return f.console.options.API.List(ctx, list, options...)
 }
 
 // watch follows from a revision on and returns the last that it saw; a nil error means that the API server closed the watch in order, as it does now and then.

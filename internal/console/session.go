@@ -58,7 +58,7 @@ func (c *Console) poolOf(ctx context.Context, record *licensing.UserSession) *li
 	return pool
 }
 
-// person is whom the API server takes the person for; empty: it does not say.
+// person is whom the API server takes the person for, or took it for when it last said so; empty: it never did.
 func (c *Console) person(ctx context.Context) string {
 	now := c.options.Clock.Now()
 	c.who.mu.Lock()
@@ -71,7 +71,7 @@ func (c *Console) person(ctx context.Context) string {
 	defer cancel()
 	review := &authenticationv1.SelfSubjectReview{}
 	if err := c.options.API.Create(ctx, review); err != nil {
-		return ""
+		return name
 	}
 	c.who.mu.Lock()
 	defer c.who.mu.Unlock()

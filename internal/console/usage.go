@@ -4,6 +4,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"html/template"
 	"net/http"
@@ -58,20 +59,17 @@ func (c *Console) usageView(r *http.Request) usageView {
 	v := r.URL.Query()
 	pool := pools[max(0, slices.IndexFunc(pools, func(p *licensing.LicensePool) bool { return p.Namespace+"/"+p.Name == v.Get("of") }))]
 	model, models := modelOf(pool, v.Get("model"))
-	period := usage.Period(v.Get("period"))
-	if !slices.Contains(usage.Periods(), period) {
-		period = usage.Week
+	asked := usage.Period(v.Get("period"))
+	if !slices.Contains(usage.Periods(), asked) {
+		asked = ""
 	}
-	view := usageView{Models: models}
+	view := usageView{Models: models, Periods: periods(cmp.Or(asked, usage.Week))}
 	for _, p := range pools {
 		label := p.Name
 		if c.options.Namespace == "" {
 			label += " in " + p.Namespace
 		}
 		view.Pools = append(view.Pools, choice{p.Namespace + "/" + p.Name, label, p == pool})
-	}
-	for _, p := range usage.Periods() {
-		view.Periods = append(view.Periods, choice{string(p), string(p), p == period})
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
@@ -88,6 +86,8 @@ func (c *Console) usageView(r *http.Request) usageView {
 		return view
 	}
 	now := c.options.Clock.Now()
+	period := cmp.Or(asked, history.DefaultPeriod(now))
+	view.Periods = periods(period)
 	picture := chart.Of(pool.Namespace, pool.Name, history, model, period, now)
 	picture.Zone = zone(v.Get("zone"))
 	width, _ := strconv.Atoi(v.Get("width"))
@@ -133,6 +133,14 @@ func modelOf(pool *licensing.LicensePool, asked string) (usage.Model, []choice) 
 		choices = append(choices, choice{string(m), string(m), m == model})
 	}
 	return model, choices
+}
+
+func periods(chosen usage.Period) []choice {
+	var choices []choice
+	for _, p := range usage.Periods() {
+		choices = append(choices, choice{string(p), string(p), p == chosen})
+	}
+	return choices
 }
 
 func question(pool *licensing.LicensePool, record *licensing.LicenseUsage, model usage.Model, period usage.Period, now time.Time) usage.Question {

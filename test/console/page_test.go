@@ -150,6 +150,28 @@ var _ = Describe("The page", func() {
 		Expect(t.heard()).To(BeEmpty())
 	})
 
+	It("keeps a choice of the filters as it is while what there is to choose from changes", func(ctx SpecContext) {
+		p := somewhere(ctx, MakeLicensePool("desk").Concurrent(9).Obj())
+		mobile := p.signOn(ctx, "desk", gatewayapi.Login{UserName: "ann", Module: "Mobile"})
+		web := p.signOn(ctx, "desk", gatewayapi.Login{UserName: "bob", Module: "Web"})
+		t := see(ctx, startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns))
+		Eventually(t.count(rowOf(web))).WithContext(ctx).Should(Equal(1))
+		t.choose("#filter-module", "Mobile")
+		Eventually(t.text("#found")).WithContext(ctx).Should(Equal("1 session"))
+
+		By("a module whose name comes before it")
+		desktop := p.signOn(ctx, "desk", gatewayapi.Login{UserName: "cy", Module: "Desktop"})
+		Eventually(t.text("#filter-module")).WithContext(ctx).Should(ContainSubstring("Desktop"))
+		Expect(eval[string](t, `document.getElementById("filter-module").value`)).To(Equal("Mobile"))
+		Expect(t.count(rowOf(mobile))()).To(Equal(1))
+
+		By("another filter, which must leave the first as it was")
+		t.write("#filter-user", "an")
+		Eventually(func() string { return eval[string](t, "location.search") }).WithContext(ctx).Should(And(ContainSubstring("user=an"), ContainSubstring("module=Mobile")))
+		Expect(t.count(rowOf(desktop))()).To(BeZero())
+		Expect(t.heard()).To(BeEmpty())
+	})
+
 	It("shows everything of one session, and why it stands as it does", func(ctx SpecContext) {
 		p := somewhere(ctx, MakeLicensePool("desk").Concurrent(5).IdleTimeout(30*time.Minute).Obj())
 		s := p.signOn(ctx, "desk", gatewayapi.Login{
@@ -168,18 +190,6 @@ var _ = Describe("The page", func() {
 		t.keys(escape)
 		Eventually(t.count("#session")).WithContext(ctx).Should(BeZero())
 		Expect(eval[string](t, "document.activeElement.id")).To(Equal("show-"+s.UID), "the focus must go back to where it was")
-		Expect(t.heard()).To(BeEmpty())
-	})
-
-	It("brings last activity and duration up to date when asked, or says why it cannot", func(ctx SpecContext) {
-		p := somewhere(ctx, MakeLicensePool("desk").Concurrent(5).Obj())
-		s := p.signOn(ctx, "desk", gatewayapi.Login{UserName: "ann"})
-		t := see(ctx, startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns))
-		Eventually(t.count(rowOf(s))).WithContext(ctx).Should(Equal(1))
-		t.click("#refresh")
-		// The operator runs beside this cluster here, and not in a pod of it.
-		Eventually(t.text("#hint")).WithContext(ctx).Should(HavePrefix("No pod of the operator was found"))
-		Expect(t.count(rowOf(s))()).To(Equal(1))
 		Expect(t.heard()).To(BeEmpty())
 	})
 })

@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,8 @@ const root = "../.."
 
 var (
 	op *replica.Installation
-	// gateway makes calls to the only replica.
+	// served is the only replica, and gateway makes calls to it.
+	served  *replica.Replica
 	gateway *replica.Gateway
 	// plugin is the built kubectl-seats.
 	plugin string
@@ -65,12 +67,30 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	out, err := build.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(out))
 
-	r, err := op.Start(ctx, replica.Options{})
+	port, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(outside(), "0"))
+	Expect(err).NotTo(HaveOccurred())
+	Expect(port.Close()).To(Succeed())
+	// It writes nothing for freshness alone, so that records lag behind what it knows.
+	r, err := op.Start(ctx, replica.Options{Address: port.Addr().String(), Args: []string{"--freshness-budget=0"}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(r.Stop()).To(Succeed()) })
-	gateway = r.Gateway()
+	served, gateway = r, r.Gateway()
 	DeferCleanup(gateway.Close)
 }, NodeTimeout(12*time.Minute))
+
+// outside is an address of this machine that is not loopback, to which the API server's pod proxy refuses to go.
+func outside() string {
+	GinkgoHelper()
+	addresses, err := net.InterfaceAddrs()
+	Expect(err).NotTo(HaveOccurred())
+	for _, a := range addresses {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && ip.IP.IsGlobalUnicast() {
+			return ip.IP.String()
+		}
+	}
+	Fail("this machine must have an address that is not loopback: the API server proxies to no pod at a loopback address")
+	return ""
+}
 
 // place is a namespace with an application server that may sign users on there.
 type place struct{ ns, token string }

@@ -18,12 +18,12 @@ import (
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
 
-// recorded puts a history on record, of a pool that no operator looks after: of 8 concurrent seats 3 were in use all the while, and 7 for two hours; of 4 named seats one.
-func (p *place) recorded(ctx context.Context, pool string) {
+// recorded puts a history on record, in the place of the operator's: of 8 concurrent seats 3 were in use all the while, and 7 for two hours of three days; of 4 named seats one.
+func (p *place) recorded(ctx context.Context, pool string, age time.Duration) {
 	GinkgoHelper()
 	const retention = time.Hour
 	now := time.Now().Truncate(time.Second)
-	begin := now.Add(-3 * 24 * time.Hour)
+	begin := now.Add(-age)
 	timeline, history := usage.NewTimeline(begin), usage.NewHistory()
 	timeline.License(begin, 4, 8)
 	for i := range 8 {
@@ -31,6 +31,8 @@ func (p *place) recorded(ctx context.Context, pool string) {
 		switch {
 		case i == 7:
 			s.Model = usage.Named
+		case i >= 3 && age < 30*time.Hour:
+			continue
 		case i >= 3:
 			s.Logon = now.Add(-30 * time.Hour)
 			s.Ended = s.Logon.Add(2 * time.Hour)
@@ -43,15 +45,20 @@ func (p *place) recorded(ctx context.Context, pool string) {
 		Spec:       licensing.LicenseUsageSpec{PoolRef: licensing.PoolReference{Name: pool}},
 	}
 	Expect(client.IgnoreAlreadyExists(op.API.Create(ctx, record))).To(Succeed())
-	Expect(op.API.Get(ctx, client.ObjectKeyFromObject(record), record)).To(Succeed())
-	record.Status.History = history.Encode()
-	Expect(op.API.Status().Update(ctx, record)).To(Succeed())
+	// The operator may write it in the same moment.
+	Eventually(func() error {
+		if err := op.API.Get(ctx, client.ObjectKeyFromObject(record), record); err != nil {
+			return err
+		}
+		record.Status.History = history.Encode()
+		return op.API.Status().Update(ctx, record)
+	}).WithContext(ctx).Should(Succeed())
 }
 
 var _ = Describe("The usage chart", func() {
 	It("shows another pool, model and period when they are chosen, with its advice and its figures", func(ctx SpecContext) {
 		p := somewhere(ctx, MakeLicensePool("desk").Named(4).Concurrent(8).Obj(), MakeLicensePool("atlas").Named(2).Obj())
-		p.recorded(ctx, "desk")
+		p.recorded(ctx, "desk", 3*24*time.Hour)
 		t := see(ctx, startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns))
 
 		Eventually(t.text("#usage")).WithContext(ctx).Should(ContainSubstring("No data yet"))
@@ -60,6 +67,8 @@ var _ = Describe("The usage chart", func() {
 		shown := func() string {
 			return eval[string](t, `document.querySelector("#usage svg title").textContent + ". " + document.querySelector("#usage svg desc").textContent`)
 		}
+		Eventually(shown).WithContext(ctx).Should(HavePrefix("desk in " + p.ns + ": concurrent connections"))
+		t.choose("#chart-model", "Named")
 		Eventually(shown).WithContext(ctx).Should(HavePrefix("desk in " + p.ns + ": named connections"))
 
 		t.choose("#chart-model", "Concurrent")
@@ -87,5 +96,23 @@ var _ = Describe("The usage chart", func() {
 		}).WithContext(ctx).
 			Should(Equal("desk in " + p.ns + ": concurrent connections"))
 		Expect(t.heard()).To(BeEmpty(), "the picture must not need a style that the policy forbids")
+	})
+
+	It("opens on the day while the record is younger than that, and on what was chosen from then on", func(ctx SpecContext) {
+		p := somewhere(ctx, MakeLicensePool("desk").Named(4).Concurrent(8).Obj(), MakeLicensePool("old").Concurrent(8).Obj())
+		p.recorded(ctx, "desk", 2*time.Hour)
+		p.recorded(ctx, "old", 3*24*time.Hour)
+		t := see(ctx, startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns))
+		shown := func() string {
+			return eval[string](t, `["#usage svg title", "#usage svg desc"].map((s) => document.querySelector(s)?.textContent).join(". ") + " " + document.querySelector("#chart-period")?.value`)
+		}
+		Eventually(shown).WithContext(ctx).Should(And(HavePrefix("desk in "), ContainSubstring("Day:"), HaveSuffix(" day")))
+		t.choose("#chart-pool", p.ns+"/old")
+		Eventually(shown).WithContext(ctx).Should(And(HavePrefix("old in "), ContainSubstring("Week:"), HaveSuffix(" week")))
+		t.choose("#chart-period", "month")
+		Eventually(shown).WithContext(ctx).Should(And(HavePrefix("old in "), ContainSubstring("Month:"), HaveSuffix(" month")))
+		t.choose("#chart-pool", p.ns+"/desk")
+		Eventually(shown).WithContext(ctx).Should(And(HavePrefix("desk in "), ContainSubstring("Month:"), HaveSuffix(" month")))
+		Expect(t.heard()).To(BeEmpty())
 	})
 })

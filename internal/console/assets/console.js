@@ -40,7 +40,8 @@ function chartOf() {
 
 document.getElementById('usage').addEventListener('change', async (event) => {
   if (!event.target.closest('#chart-of')) return;
-  go(Object.fromEntries(new FormData(document.getElementById('chart-of'))));
+  // Only what was chosen: another pool may have another model, and a younger record.
+  go({ [event.target.name]: event.target.value });
   await usage.load();
   say(document.querySelector('#usage-body svg desc')?.textContent || '');
 });
@@ -62,10 +63,9 @@ let typing = 0;
 section.addEventListener('input', (event) => {
   if (!event.target.closest('#filters')) return;
   clearTimeout(typing);
-  typing = setTimeout(() => {
-    const fields = Object.fromEntries(new FormData(document.getElementById('filters')));
-    show({ ...fields, page: '' });
-  }, event.target.matches('input') ? 300 : 0);
+  const filter = () => show({ ...Object.fromEntries(new FormData(document.getElementById('filters'))), page: '' });
+  if (event.target.matches('input')) typing = setTimeout(filter, 300);
+  else filter();
 });
 section.addEventListener('submit', (event) => event.preventDefault());
 section.addEventListener('change', (event) => {

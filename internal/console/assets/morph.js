@@ -6,8 +6,11 @@
 // morph makes the element `now` look like `then`.
 export function morph(now, then) {
   if (now.isEqualNode(then)) return;
+  const chosen = then.value; // of a list, before its options are moved
   attributes(now, then);
   children(now, then);
+  // Once a person chose, a list goes by that, whatever becomes of its options: what was chosen may be another option now.
+  if (now.matches('select') && now.value !== chosen) now.value = chosen;
 }
 
 function attributes(now, then) {

@@ -71,6 +71,7 @@ export function begin(within, query) {
         for (const { key, label } of await (await ask('sessions/found', query())).json()) picked.set(key, label);
         show();
         say(`${one(picked.size)} picked.`);
+        document.getElementById('hint').textContent = '';
       } catch (error) {
         say(error.message);
         document.getElementById('hint').textContent = error.message;
