@@ -93,6 +93,39 @@ func TestIntentOfADeletedPoolIsVoid(t *testing.T) {
 	}
 }
 
+// A manager that is slow to fence a pool must not undo the fence of the one that came after it: nobody goes round a second time, and a login that bears the uid of a pool that is gone would never get a seat.
+func TestSlowFenceLeavesALaterOneAlone(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(1).Obj(), login("s1", "ann"))
+	a, b := w.manager(), w.manager()
+	stamps := func(verb string, obj client.Object) bool {
+		s, ok := obj.(*licensing.UserSession)
+		return verb == "patch" && ok && s.Status.State == ""
+	}
+	slow := true
+	a.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if slow && stamps(verb, obj) {
+			slow = false
+			w.delete(w.pool())
+			w.create(MakeLicensePool("p").Concurrent(1).Obj())
+			wake := b.asleep(grantsSession)
+			if _, err := b.see().reconcile(); !errors.Is(err, errCrash) {
+				t.Errorf("the second manager should have fallen asleep: %v", err)
+			}
+			wake()
+		}
+		return true, nil
+	}
+	_, _ = a.see().reconcile()
+	if slow {
+		t.Fatal("the first manager has not taken the session over")
+	}
+	if s, p := w.session("s1"), w.pool(); s.Status.PoolUID != string(p.UID) {
+		t.Errorf("the session bears the uid %s, and the pool is %s", s.Status.PoolUID, p.UID)
+	}
+	b.settle()
+	wantState(t, w.session("s1"), licensing.SessionActive)
+}
+
 // Unlike a session's end, an account's loss of its seat is not for good. A manager that slept between recording an account's seat and writing it must not do so
 // once the seat has been given up and passed on, though the account would take it again.
 func TestIntentForAnAccountThatGaveItsSeatUpIsVoid(t *testing.T) {

@@ -223,8 +223,24 @@ func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
 			if !awaitsGrant(obj) {
 				return obj, nil
 			}
+			// What changed it may have been the fence of a still newer pool, which goes round once: that one's mark must stay.
+			if err := r.stillThere(ctx, b.pool); err != nil {
+				return nil, err
+			}
 		}
 	})
+}
+
+// stillThere fails with errFenced if a pool is gone, or another one of the same name is in its place.
+func (r *LicensePoolReconciler) stillThere(ctx context.Context, pool *licensing.LicensePool) error {
+	now := &licensing.LicensePool{}
+	if err := r.Live.Get(ctx, client.ObjectKeyFromObject(pool), now); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("reading the pool before a session is taken over: %w", err)
+	}
+	if now.UID != pool.UID {
+		return errFenced
+	}
+	return nil
 }
 
 // awaitsGrant says whether a grant could still be written to the object.
