@@ -231,23 +231,26 @@ func (b *board) poolList() []*licensing.LicensePool {
 	return list
 }
 
-// rowList is the sessions that a filter chooses, in no order, and the modules of all.
-func (b *board) rowList(filter *grid.Filter, now time.Time) (rows []grid.Row, modules []string) {
+// rowList is the sessions that a filter chooses, in no order, and the modules of all. The rows may not be changed.
+func (b *board) rowList(filter *grid.Filter, now time.Time) (rows []*grid.Row, modules []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	seen := map[string]bool{}
 	for _, row := range b.rows {
 		seen[row.Module] = true
-		if !filter.Match(row, now) {
-			continue
+		if filter.Match(row, now) {
+			rows = append(rows, row)
 		}
-		shown := *row
-		if pool := b.pools[types.NamespacedName{Namespace: row.Namespace, Name: row.Pool}]; pool != nil {
-			shown.ShowSeat = pool.Spec.Named != nil && pool.Spec.Concurrent != nil
-		}
-		rows = append(rows, shown)
 	}
 	return rows, slices.Sorted(maps.Keys(seen))
+}
+
+// combined says whether a session's pool has both models, so that its seat tells something (A7).
+func (b *board) combined(row *grid.Row) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	pool := b.pools[types.NamespacedName{Namespace: row.Namespace, Name: row.Pool}]
+	return pool != nil && pool.Spec.Named != nil && pool.Spec.Concurrent != nil
 }
 
 func compareKeys(a, b types.NamespacedName) int {

@@ -76,8 +76,9 @@ func (c *Console) sessionsView(r *http.Request) sessionsView {
 	allowed := c.access.mayTerminate(r.Context(), namespacesOf(shown))
 	view.Terminate = len(allowed) > 0
 	for _, row := range shown {
-		view.Seats = view.Seats || row.ShowSeat
-		shownRow := rowView{Row: row, Key: key(&row), Terminate: allowed[row.Namespace] && row.Live() && !row.Ending}
+		shownRow := rowView{Row: *row, Key: key(row), Terminate: allowed[row.Namespace] && row.Live() && !row.Ending}
+		shownRow.ShowSeat = c.board.combined(row)
+		view.Seats = view.Seats || shownRow.ShowSeat
 		if d, ok := row.Duration(); ok {
 			shownRow.Duration = grid.Period(d)
 		}
@@ -90,10 +91,10 @@ func (c *Console) sessionsView(r *http.Request) sessionsView {
 
 func key(row *grid.Row) string { return row.Namespace + "/" + row.Name + "/" + string(row.UID) }
 
-func namespacesOf(rows []grid.Row) map[string]bool {
+func namespacesOf(rows []*grid.Row) map[string]bool {
 	all := map[string]bool{}
-	for i := range rows {
-		all[rows[i].Namespace] = true
+	for _, row := range rows {
+		all[row.Namespace] = true
 	}
 	return all
 }
@@ -168,8 +169,8 @@ func (c *Console) found(w http.ResponseWriter, r *http.Request) {
 	allowed := c.access.mayTerminate(r.Context(), namespacesOf(rows))
 	grid.Sort(rows, q.Order, q.Reverse)
 	all := []foundSession{}
-	for i := range rows {
-		if row := &rows[i]; allowed[row.Namespace] && row.Live() && !row.Ending {
+	for _, row := range rows {
+		if allowed[row.Namespace] && row.Live() && !row.Ending {
 			all = append(all, foundSession{key(row), label(row)})
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
@@ -62,7 +63,14 @@ func (f *Filter) matchText(r *Row) bool {
 }
 
 // Fold makes texts equal that differ by case alone.
-func Fold(s string) string { return strings.ToLower(strings.ToUpper(s)) }
+func Fold(s string) string {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return strings.ToLower(strings.ToUpper(s)) // several small letters may have one large one
+		}
+	}
+	return strings.ToLower(s)
+}
 
 // like says whether a text is as a pattern says, in which each * stands for any characters.
 func like(text, pattern string) bool {

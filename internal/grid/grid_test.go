@@ -4,6 +4,7 @@
 package grid
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -132,9 +133,22 @@ func TestLike(t *testing.T) {
 	}
 }
 
+func TestFoldMakesLettersOfEitherCaseEqual(t *testing.T) {
+	for c := range rune(128) {
+		if got, want := Fold(string(c)), strings.ToLower(strings.ToUpper(string(c))); got != want {
+			t.Errorf("%q: %q, want %q", c, got, want)
+		}
+	}
+	for _, same := range [][2]string{{"ann", "ANN"}, {"Zoë", "ZOË"}, {"Σίσυφος", "ΣΊΣΥΦΟΣ"}, {"ſ", "s"}, {"", ""}} {
+		if Fold(same[0]) != Fold(same[1]) {
+			t.Errorf("%q and %q must be the same", same[0], same[1])
+		}
+	}
+}
+
 func TestOrder(t *testing.T) {
-	rows := func() []Row {
-		return []Row{
+	rows := func() []*Row {
+		return []*Row{
 			{Name: "c", User: "bob", LastActivity: noon, Logon: noon.Add(-time.Hour)},
 			{Name: "a", User: "Ann", LastActivity: noon.Add(-time.Minute), Logon: noon.Add(-3 * time.Hour)},
 			{Name: "b", User: "ann"},

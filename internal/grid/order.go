@@ -52,62 +52,81 @@ func names(orders []Order) []string {
 }
 
 // Sort sorts rows. Those that are equal by the order are sorted by namespace and name, and those that lack what it goes by come last, in the reverse as well.
-func Sort(rows []Row, by Order, reverse bool) {
-	slices.SortFunc(rows, func(a, b Row) int { return Compare(&a, &b, by, reverse) })
+func Sort(rows []*Row, by Order, reverse bool) {
+	all := make([]ordered, len(rows))
+	for i, row := range rows {
+		all[i] = order(row, by)
+	}
+	slices.SortFunc(all, func(a, b ordered) int { return compare(a, b, by, reverse) })
+	for i := range all {
+		rows[i] = all[i].row
+	}
 }
 
 // Compare says which of two rows comes first: negative for a, positive for b. It is 0 of one session alone.
 func Compare(a, b *Row, by Order, reverse bool) int {
-	if by != ByName {
-		lacksA, lacksB := lacks(a, by), lacks(b, by)
-		switch {
-		case lacksA != lacksB && lacksA:
-			return 1
-		case lacksA != lacksB:
-			return -1
-		}
+	return compare(order(a, by), order(b, by), by, reverse)
+}
+
+// ordered is a row with the word that an order goes by, folded; empty where the order goes by no word, or the row has none.
+type ordered struct {
+	row  *Row
+	word string
+}
+
+func order(r *Row, by Order) ordered { return ordered{r, Fold(word(r, by))} }
+
+func compare(a, b ordered, by Order, reverse bool) int {
+	lacksA, lacksB := a.lacks(by), b.lacks(by)
+	switch {
+	case lacksA != lacksB && lacksA:
+		return 1
+	case lacksA != lacksB:
+		return -1
 	}
 	order := compareBy(a, b, by)
 	if reverse {
 		order = -order
 	}
-	return cmp.Or(order, cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	return cmp.Or(order, cmp.Compare(a.row.Namespace, b.row.Namespace), cmp.Compare(a.row.Name, b.row.Name))
 }
 
-func compareBy(a, b *Row, by Order) int {
+func compareBy(a, b ordered, by Order) int {
 	switch by {
 	case ByName:
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(a.row.Namespace, b.row.Namespace), cmp.Compare(a.row.Name, b.row.Name))
 	case ByLastActivity:
-		return a.LastActivity.Compare(b.LastActivity)
+		return a.row.LastActivity.Compare(b.row.LastActivity)
 	case ByLogon:
-		return a.Logon.Compare(b.Logon)
+		return a.row.Logon.Compare(b.row.Logon)
 	case ByTimeout:
-		return a.Timeout.Compare(b.Timeout)
+		return a.row.Timeout.Compare(b.row.Timeout)
 	case ByDuration:
-		first, _ := a.Duration()
-		second, _ := b.Duration()
+		first, _ := a.row.Duration()
+		second, _ := b.row.Duration()
 		return cmp.Compare(first, second)
 	case ByUser, ByFullName, ByPool, ByState, BySeat, ByModule, ByClientIP:
-		return cmp.Compare(Fold(word(a, by)), Fold(word(b, by)))
+		return cmp.Compare(a.word, b.word)
 	}
 	return 0
 }
 
-func lacks(r *Row, by Order) bool {
+func (o ordered) lacks(by Order) bool {
 	switch by {
 	case ByLastActivity:
-		return r.LastActivity.IsZero()
+		return o.row.LastActivity.IsZero()
 	case ByLogon, ByDuration:
-		return r.Logon.IsZero()
+		return o.row.Logon.IsZero()
 	case ByTimeout:
-		return r.Timeout.IsZero()
-	case ByName, ByUser, ByFullName, ByPool, ByState, BySeat, ByModule, ByClientIP:
-		return word(r, by) == ""
+		return o.row.Timeout.IsZero()
+	case ByUser, ByFullName, ByPool, ByState, BySeat, ByModule, ByClientIP:
+		return o.word == ""
+	case ByName:
 	}
 	return false
 }
 
+// word is what an order goes by; empty if that is no word.
 func word(r *Row, by Order) string {
 	switch by {
 	case ByUser:
@@ -126,5 +145,5 @@ func word(r *Row, by Order) string {
 		return r.ClientIP
 	case ByName, ByLastActivity, ByLogon, ByDuration, ByTimeout:
 	}
-	return r.Name
+	return ""
 }
