@@ -18,6 +18,7 @@ import (
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/chart"
+	"github.com/seatkeeper/seatkeeper/internal/demand"
 	"github.com/seatkeeper/seatkeeper/internal/usage"
 )
 
@@ -80,9 +81,9 @@ func (c *Console) usageView(r *http.Request) usageView {
 		view.Notice = &n
 		return view
 	}
-	history, problem := historyOf(record)
-	if problem != nil {
-		view.Notice = problem
+	history, err := demand.History(record)
+	if err != nil {
+		view.Notice = &notice{upper(err.Error()) + ".", true}
 		return view
 	}
 	now := c.options.Clock.Now()
@@ -93,23 +94,11 @@ func (c *Console) usageView(r *http.Request) usageView {
 	width, _ := strconv.Atoi(v.Get("width"))
 	view.Chart = template.HTML(picture.SVG(chart.SVGOptions{Size: chart.Size{Width: width, Height: chartHeight}, Inline: true})) //nolint:gosec // the chart escapes the text in it
 	view.Title = picture.Title()
-	view.Advice = history.Advise(question(pool, record, model, period, now)).Reasoning
+	view.Advice = demand.Advise(pool, record, history, model, period, 0, now).Reasoning
 	if !picture.Series.Empty() {
 		view.Points = points(picture.Series)
 	}
 	return view
-}
-
-// historyOf reads what a record has. A pool whose use was never recorded has an empty history: there is nothing on record yet, and the chart says so.
-func historyOf(record *licensing.LicenseUsage) (*usage.History, *notice) {
-	if record.Status.History == "" {
-		return usage.NewHistory(), nil
-	}
-	history, err := usage.Decode(record.Status.History)
-	if err != nil {
-		return nil, &notice{"The usage on record cannot be read: " + err.Error() + ". It may come from a newer operator: use the plugin of the operator's version.", true}
-	}
-	return history, nil
 }
 
 // modelOf is the model that is asked for, if the pool has it, and which there are to choose from.
@@ -141,17 +130,6 @@ func periods(chosen usage.Period) []choice {
 		choices = append(choices, choice{string(p), string(p), p == chosen})
 	}
 	return choices
-}
-
-func question(pool *licensing.LicensePool, record *licensing.LicenseUsage, model usage.Model, period usage.Period, now time.Time) usage.Question {
-	q := usage.Question{Model: model, Period: period, Now: now, Held: usage.Unknown, Dormant: usage.Unknown}
-	if n := pool.Status.Named; n != nil && n.Used != nil {
-		q.Held = int(*n.Used)
-	}
-	if n := record.Status.Named; n != nil && n.DormantAccounts != nil {
-		q.Dormant = int(*n.DormantAccounts)
-	}
-	return q
 }
 
 // zone is the browser's time zone, or that of this program where the browser states none that is known.

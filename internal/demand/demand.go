@@ -22,7 +22,7 @@ func History(record *licensing.LicenseUsage) (*usage.History, error) {
 	}
 	history, err := usage.Decode(record.Status.History)
 	if err != nil {
-		return nil, fmt.Errorf("the usage on record cannot be read, which may come from a newer operator: use the plugin of the operator's version (%w)", err)
+		return nil, fmt.Errorf("the usage on record cannot be read; if a newer operator wrote it, use the plugin of that version: %w", err)
 	}
 	return history, nil
 }
