@@ -171,16 +171,14 @@ func (r *LicenseUsageReconciler) write(ctx context.Context, key types.Namespaced
 			reader = r.Live
 		}
 		err := reader.Get(ctx, key, object)
-		if apierrors.IsNotFound(err) && !live {
+		switch {
+		case apierrors.IsNotFound(err) && !live:
 			live = true // the cache may not show yet what was just made
 			continue
-		}
-		missing := apierrors.IsNotFound(err)
-		if err != nil && !missing {
-			return false, fmt.Errorf("reading the history: %w", err)
-		}
-		if missing {
+		case apierrors.IsNotFound(err):
 			object = nil
+		case err != nil:
+			return false, fmt.Errorf("reading the history: %w", err)
 		}
 		told := r.tell(key, l, object)
 		if told.unreadable != nil {
@@ -192,7 +190,7 @@ func (r *LicenseUsageReconciler) write(ctx context.Context, key types.Namespaced
 		}
 		written, err := r.store(ctx, key, object, told.status)
 		switch {
-		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && !missing:
+		case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err) && object != nil:
 			r.forgetHistory(l)
 			live = true
 			continue

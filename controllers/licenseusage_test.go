@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/usage"
@@ -368,14 +369,33 @@ func TestAHistoryThatCannotBeReadIsLeftAlone(t *testing.T) {
 	d.must(d.api.Create(t.Context(), theirs))
 	theirs.Status.History = "7:of a later version"
 	d.must(d.api.Status().Update(t.Context(), theirs))
-	d.clerk()
-	d.passes(5 * time.Minute)
+	c := d.clerk()
+	other := types.NamespacedName{Namespace: DefaultNamespace, Name: "other"}
+	c.r.putPool(MakeLicensePool("other").Concurrent(3).Retention(time.Hour).Obj())
+	for range 12 {
+		d.passes(10 * time.Second)
+		if _, err := c.r.Reconcile(t.Context(), ctrl.Request{NamespacedName: other}); err != nil {
+			t.Error(err)
+		}
+	}
+	d.must(d.api.Get(t.Context(), other, &licensing.LicenseUsage{})) // others go on
+	d.passes(3 * time.Minute)
+	if said := c.said(); !slices.Equal(said, []string{licensing.ReasonHistoryUnreadable}) {
+		t.Errorf("said: %v", said)
+	}
+	theirs.Status.History = "cut off"
+	d.must(d.api.Status().Update(t.Context(), theirs))
+	d.passes(time.Minute)
+	if said := c.said(); !slices.Equal(said, []string{licensing.ReasonHistoryUnreadable}) {
+		t.Errorf("said of another text: %v", said)
+	}
+	d.writes = 0
 	object := &licensing.LicenseUsage{}
 	d.must(d.api.Get(t.Context(), poolKey, object))
 	if object.Status.History != theirs.Status.History || d.writes != 0 {
 		t.Errorf("%q after %d writes", object.Status.History, d.writes)
 	}
-	d.must(d.api.Delete(t.Context(), object)) // as the log says
+	d.must(d.api.Delete(t.Context(), object)) // as the Event says
 	d.passes(3 * time.Minute)
 	if _, h := d.stored(); h.Since().IsZero() {
 		t.Error("no history begins")

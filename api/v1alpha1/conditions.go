@@ -74,6 +74,14 @@ const (
 	ReasonActive = "Active"
 )
 
+// Reasons of a LicenseUsage's Events.
+const (
+	// ReasonClocksDisagree: the history ended far ahead of the leader's clock, so that one of the two clocks is wrong; there is a gap, and nothing is removed.
+	ReasonClocksDisagree = "ClocksDisagree"
+	// ReasonHistoryUnreadable: the operator cannot read the history; it is left as it is, and nothing is added to it.
+	ReasonHistoryUnreadable = "HistoryUnreadable"
+)
+
 // Reasons of Granted.
 const (
 	// ReasonSeatGranted: the session opened a connection and took a seat for it, or uses its named account's.

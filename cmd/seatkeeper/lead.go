@@ -44,7 +44,7 @@ func (p *process) lead(ctx context.Context) error {
 	if err := pools.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("setting up the pools' controller: %w", err)
 	}
-	histories := &controllers.LicenseUsageReconciler{Client: pools.Client, Live: pools.Live, Clock: pools.Clock, Tallies: p.roster.Tallies}
+	histories := &controllers.LicenseUsageReconciler{Client: pools.Client, Live: pools.Live, Recorder: pools.Recorder, Clock: pools.Clock, Tallies: p.roster.Tallies}
 	if err := histories.SetupWithManager(manager); err != nil {
 		return fmt.Errorf("setting up the histories' controller: %w", err)
 	}

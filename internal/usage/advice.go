@@ -76,14 +76,14 @@ func (h *History) Advise(q Question) *Advice {
 	if q.Period.Length() > Month.Length() {
 		levels = &h.weeks
 	}
-	sum, start := levels.from(from)
+	sum, start := levels.from(from, q.Now.Unix())
 	a := &Advice{
 		Model: q.Model, Period: q.Period, From: instant(max(start, h.since)), Through: h.Through(), Licensed: h.Licensed(q.Model), Share: q.Share, Held: q.Held, Dormant: q.Dormant,
 		Enough: Unknown, Comfortable: Unknown,
 	}
 	total := newBucket(start)
 	for _, b := range h.rings[2].buckets {
-		if b.start >= start {
+		if b.start >= start && b.start < q.Now.Unix() {
 			total = total.merge(b)
 		}
 	}

@@ -3,7 +3,10 @@
 
 package usage
 
-import "maps"
+import (
+	"maps"
+	"slices"
+)
 
 // Count is the denials for one reason.
 type Count struct {
@@ -89,8 +92,24 @@ func (r *ring) at(second int64) *bucket {
 	return &r.buckets[i]
 }
 
-// trim drops the oldest beyond as many as the ring keeps. It goes by their number and not by the time, which may be wrong: nothing that was known is lost by one look at a wrong clock.
-func (r *ring) trim() { r.buckets = r.buckets[max(0, len(r.buckets)-r.keep):] }
+// trim drops the oldest beyond as many as the ring keeps, of those before a time and of those after it, which another clock told. It goes by their number and not by the time, which may
+// be wrong: nothing that was known is lost by one look at a wrong clock.
+func (r *ring) trim(through int64) {
+	n := len(r.buckets)
+	for n > 0 && r.buckets[n-1].start >= through { // as a rule there are none
+		n--
+	}
+	r.buckets = trimmed(r.buckets, n, r.keep)
+}
+
+// trimmed drops the oldest of the first n and of the others, so that at most so many of each are left.
+func trimmed[T any](all []T, n, keep int) []T {
+	past, ahead := all[max(0, n-keep):n], all[max(n, len(all)-keep):]
+	if len(ahead) == 0 || len(past)+len(ahead) == len(all) {
+		return all[max(0, n-keep):]
+	}
+	return append(slices.Clip(past), ahead...)
+}
 
 // mod is the remainder that is never negative.
 func mod(a, b int64) int64 { return ((a % b) + b) % b }

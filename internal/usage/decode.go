@@ -38,7 +38,7 @@ func Decode(text string) (*History, error) {
 	if !ok {
 		version, _, _ := strings.Cut(text, ":")
 		if len(version) > 0 && len(version) < 5 && strings.Trim(version, "0123456789") == "" {
-			return nil, fmt.Errorf("the history is of version %s, and this program knows version 1 alone: use the program of the operator's version", version)
+			return nil, fmt.Errorf("the history is of version %s, and this program knows version 1 alone: use the version that wrote it, or delete the LicenseUsage to begin a new one", version)
 		}
 		return nil, errPacked
 	}
@@ -148,6 +148,11 @@ func (u *unpacker) history(h *History) {
 		h.told[replica] = u.tally(reasons)
 	}
 	u.signIns(&h.signIns)
+	if u.data.Len() > 0 {
+		if h.disputed = u.natural(); h.disputed <= h.through {
+			u.fail()
+		}
+	}
 }
 
 func (u *unpacker) ring(r *ring, reasons []string) {

@@ -108,10 +108,13 @@ func (t Tally) Add(at time.Time, reason string, n Count) {
 }
 
 // Trim drops the buckets that ended more than an hour ago.
-func (t Tally) Trim(now time.Time) { t.trim(now.Unix() - tallied) }
+func (t Tally) Trim(now time.Time) { t.trim(now.Unix()-tallied, nil) }
 
-func (t Tally) trim(ended int64) {
-	maps.DeleteFunc(t, func(start int64, _ map[string]Count) bool { return start+fineLength < ended })
+// trim drops what ended before a time and is not told any more either: were that time a wrong clock's, it would count twice.
+func (t Tally) trim(ended int64, told Tally) {
+	maps.DeleteFunc(t, func(start int64, _ map[string]Count) bool {
+		return start+fineLength < ended && (told[start] == nil || len(t) > maxToldStarts)
+	})
 }
 
 // Clone copies a tally.
@@ -128,6 +131,7 @@ const (
 	maxTold        = 10_000_000
 	maxToldReason  = 64
 	maxToldReasons = maxReasons / 2
+	maxToldStarts  = 300
 )
 
 // credible says whether a count that a replica reports can be one.
@@ -176,7 +180,7 @@ func (h *History) Fold(reports map[string]Tally, now time.Time) bool {
 		}
 	}
 	for replica, told := range h.told {
-		told.trim(now.Unix() - remembered)
+		told.trim(now.Unix()-remembered, reports[replica])
 		if len(told) == 0 {
 			delete(h.told, replica)
 		}

@@ -95,6 +95,9 @@ func (h *History) bytes() []byte {
 		p.tally(h.told[replica], reasons)
 	}
 	p.signIns(&h.signIns)
+	if h.disputed > h.through {
+		p.natural(h.disputed)
+	}
 	return p.data
 }
 

@@ -129,9 +129,11 @@ func drawHistory(t *rapid.T) *History {
 	h.begin(eight.Unix())
 	for range rapid.IntRange(0, 30).Draw(t, "stretches") {
 		to := h.through + rapid.Int64Range(1, 3*day).Draw(t, "lasts")
-		switch rapid.IntRange(0, 3).Draw(t, "what") {
+		switch rapid.IntRange(0, 4).Draw(t, "what") {
 		case 0:
 			h.begin(to)
+		case 1: // a teller whose clock says something else
+			h.Resume(instant(max(0, h.through+rapid.Int64Range(-60*365*day, 400*day).Draw(t, "clock"))))
 		default:
 			opened := func(name string) opening {
 				return opening{level: rapid.IntRange(0, 20_000).Draw(t, name), digest: rapid.Uint64().Draw(t, "digest")}
@@ -148,6 +150,9 @@ func drawHistory(t *rapid.T) *History {
 // plainHistory is a history in which what is empty is so in one way.
 func plainHistory(h *History) *History {
 	c := *h
+	if c.disputed <= c.through {
+		c.disputed = 0
+	}
 	for i := range c.rings {
 		if len(c.rings[i].buckets) == 0 {
 			c.rings[i].buckets = nil
@@ -199,6 +204,8 @@ func FuzzDecode(f *testing.F) {
 	h.addGrant(h.through-7, Concurrent, 0)
 	h.Fold(map[string]Tally{"r": {h.through - mod(h.through, fineLength): {"A": {5, 1}}}}, instant(h.through))
 	f.Add(h.Encode(), false)
+	f.Add(string(h.bytes()), true)
+	h.Resume(eight)
 	f.Add(string(NewHistory().bytes()), true)
 	f.Add(string(h.bytes()), true)
 	f.Fuzz(func(t *testing.T, text string, raw bool) {
@@ -217,6 +224,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		line := NewTimeline(eight)
 		line.License(eight, 5, NotLicensed)
+		h.Resume(eight)
 		line.Tell(h, eight.Add(time.Minute), time.Hour)
 		if n := len(h.Encode()); n > MaxEncoded {
 			t.Errorf("%d bytes", n)

@@ -35,6 +35,8 @@ type opening struct {
 type History struct {
 	// since is when it began, through up to when it tells what happened (excluded): seconds since 1970; 0: never.
 	since, through int64
+	// disputed is up to when it was told by a clock that a later teller's was far behind (Resume); 0: it was not.
+	disputed int64
 	// open is what was open at through, and licensed how many seats there were.
 	open     [2]opening
 	licensed [2]int
@@ -87,22 +89,22 @@ func (h *History) Licensed(m Model) int { return h.licensed[m.index()] }
 // Late is the number of logins and ends that were learnt of too late to be counted when they happened.
 func (h *History) Late() int { return h.late }
 
-// PeakSince is the most connections open at once in the days (UTC) from that of a time on.
+// PeakSince is the most connections open at once in the days (UTC) from that of a time to that of Through.
 func (h *History) PeakSince(m Model, from time.Time) int {
 	peak := 0
 	for _, b := range h.rings[2].buckets {
-		if b.start+day > from.Unix() {
+		if b.start+day > from.Unix() && b.start < h.through {
 			peak = max(peak, b.uses[m.index()].peak)
 		}
 	}
 	return peak
 }
 
-// DenialsSince are the denials in the days (UTC) from that of a time on, by reason.
+// DenialsSince are the denials in the days (UTC) from that of a time to that of Through, by reason.
 func (h *History) DenialsSince(from time.Time) map[string]Count {
 	sum := bucket{}
 	for _, b := range h.rings[2].buckets {
-		if b.start+day > from.Unix() {
+		if b.start+day > from.Unix() && b.start < h.through {
 			sum = sum.merge(bucket{denials: b.denials})
 		}
 	}
@@ -126,7 +128,7 @@ func (h *History) begin(second int64) {
 	}
 }
 
-// add takes in that these connections were open, of so many seats, from Through to a second. A pool of which nothing is licensed and nothing is open is told nothing about.
+// add takes in that these connections were open, of so many seats, from Through to a second, but for what was told of that time already (Resume). A pool of which nothing is licensed and nothing is open is told nothing about.
 func (h *History) add(to int64, open [2]opening, licensed [2]int) {
 	from := h.through
 	h.open, h.licensed = open, licensed
@@ -142,6 +144,11 @@ func (h *History) add(to int64, open [2]opening, licensed [2]int) {
 		for at := max(from, to-int64(r.keep)*r.length); at < to; {
 			b := r.at(at)
 			seconds := min(to, b.start+r.length) - at
+			at += seconds
+			seconds = min(seconds, r.length-b.covered)
+			if seconds == 0 {
+				continue
+			}
 			b.covered += seconds
 			for m := range b.uses {
 				u := &b.uses[m]
@@ -149,19 +156,18 @@ func (h *History) add(to int64, open [2]opening, licensed [2]int) {
 				u.peak = max(u.peak, open[m].level)
 				u.licensed = max(u.licensed, licensed[m])
 			}
-			at += seconds
 		}
-		r.trim()
+		r.trim(to)
 	}
 	level := open[Concurrent.index()].level
 	for _, s := range []*spreads{&h.days, &h.weeks} {
 		for at := max(from, to-int64(s.keep)*s.length); at < to; {
 			one := s.at(at)
 			seconds := min(to, one.start+s.length) - at
-			one.add(level, seconds)
+			one.add(level, min(seconds, s.length-one.covered()))
 			at += seconds
 		}
-		s.trim()
+		s.trim(to)
 	}
 }
 
@@ -192,6 +198,6 @@ func (h *History) addDenials(at int64, reason string, n Count) {
 			want = wantOf(b.denials).True
 		}
 		b.want = max(b.want, want)
-		r.trim()
+		r.trim(h.through)
 	}
 }

@@ -3,7 +3,10 @@
 
 package usage
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // Levels up to 31 are exact. Above, a step spans a sixteenth of a power of two: 2 levels from 32 on, 4 from 64 on, and so forth, at most one part in sixteen.
 const exactLevels = 32
@@ -31,6 +34,15 @@ type spread struct {
 	start int64
 	// seconds are by step.
 	seconds []int64
+}
+
+// covered is how many of its seconds are known.
+func (s *spread) covered() int64 {
+	sum := int64(0)
+	for _, n := range s.seconds {
+		sum += n
+	}
+	return sum
 }
 
 func (s *spread) add(level int, seconds int64) {
@@ -61,23 +73,34 @@ type spreads struct {
 
 func (s *spreads) startOf(second int64) int64 { return second - mod(second-s.offset, s.length) }
 
-// at finds the spread of a second, which is never earlier than the last.
+// at finds the spread of a second, which is made if there is none.
 func (s *spreads) at(second int64) *spread {
 	start := s.startOf(second)
-	if n := len(s.list); n == 0 || s.list[n-1].start < start {
-		s.list = append(s.list, spread{start: start})
+	i := len(s.list)
+	for i > 0 && s.list[i-1].start >= start { // it is nearly always the last
+		i--
 	}
-	return &s.list[len(s.list)-1]
+	if i == len(s.list) || s.list[i].start != start {
+		s.list = slices.Insert(s.list, i, spread{start: start})
+	}
+	return &s.list[i]
 }
 
-func (s *spreads) trim() { s.list = s.list[max(0, len(s.list)-s.keep):] }
+// trim drops the oldest as a ring does.
+func (s *spreads) trim(through int64) {
+	n := len(s.list)
+	for n > 0 && s.list[n-1].start >= through {
+		n--
+	}
+	s.list = trimmed(s.list, n, s.keep)
+}
 
-// from adds up what is known since the spread that holds this second, and says when that begins.
-func (s *spreads) from(second int64) (spread, int64) {
+// from adds up what is known since the spread that holds this second until another, and says when that begins.
+func (s *spreads) from(second, until int64) (spread, int64) {
 	start := s.startOf(second)
 	sum := spread{start: start}
 	for _, one := range s.list {
-		if one.start >= start {
+		if one.start >= start && one.start < until {
 			sum = sum.merge(one)
 		}
 	}

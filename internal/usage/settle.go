@@ -25,6 +25,8 @@ type event struct {
 	// text is a connection, or why somebody was denied.
 	text  string
 	seats [2]int
+	// disputed: another clock's teller counted it as a grant.
+	disputed bool
 }
 
 func (e event) before(other event) bool {
@@ -84,7 +86,9 @@ func (t *Timeline) settle(to int64) {
 		switch e.kind {
 		case began:
 			t.count(e, 1)
-			t.facts = append(t.facts, fact{known: at, at: e.at, grant: true, model: models[e.model], user: userDigest(e.user)})
+			if !e.disputed {
+				t.facts = append(t.facts, fact{known: at, at: e.at, grant: true, model: models[e.model], user: userDigest(e.user)})
+			}
 			t.foundTrue(t.chain.Granted(e.user, time.Unix(e.at, 0)))
 		case ended:
 			t.count(e, -1)

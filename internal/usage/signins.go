@@ -58,7 +58,7 @@ func (h *History) Dormant(accounts func(yield func(Account) bool)) int {
 	from := h.through - dormantDays*day
 	covered := int64(0)
 	for _, b := range h.rings[2].buckets {
-		if b.start+day > from {
+		if b.start+day > from && b.start < h.through {
 			covered += b.covered
 		}
 	}

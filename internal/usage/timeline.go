@@ -21,6 +21,8 @@ type Session struct {
 	Ended time.Time
 	// Denied is why it was denied; empty: it was not.
 	Denied string
+	// Disputed: its times were another clock's (SeenAt). Who had that clock counted its grant or its denial; here it is in the levels alone.
+	Disputed bool
 }
 
 // Timeline turns what sessions' records say into the levels of one pool over time, by the records' own times: whoever reads the same records finds the same
@@ -46,6 +48,9 @@ type Timeline struct {
 
 // record is what the timeline knows of a session.
 type record struct {
+	// session is as it was put last.
+	session Session
+	// model, connection and user are as it was counted.
 	model                  int
 	connection             string
 	user                   uint32
@@ -92,7 +97,8 @@ func (t *Timeline) Put(s Session) {
 		r = &record{}
 		t.known[s.ID] = r
 	}
-	if s.Denied != "" && !r.denied {
+	r.session = s
+	if s.Denied != "" && !r.denied && !s.Disputed {
 		r.denied = true
 		t.events.push(event{at: s.Ended.Unix(), kind: denied, user: s.User, text: s.Denied})
 	}
@@ -101,7 +107,7 @@ func (t *Timeline) Put(s Session) {
 	}
 	if !r.started {
 		r.started, r.model, r.connection, r.user = true, s.Model.index(), s.Connection, userDigest(s.User)
-		t.events.push(event{at: s.Logon.Unix(), kind: began, model: r.model, id: s.ID, user: s.User, text: r.connection})
+		t.events.push(event{at: s.Logon.Unix(), kind: began, model: r.model, id: s.ID, user: s.User, text: r.connection, disputed: s.Disputed})
 	}
 	if !s.Ended.IsZero() && !r.ended {
 		r.ended = true
@@ -134,6 +140,9 @@ func (t *Timeline) Sessions() int { return len(t.known) }
 // retention after a session ends. Where the history does not fit what this timeline knows, or this timeline did not see all, the history gets a gap. It says whether anything happened.
 // Nothing is forgotten: the same may be told to a history that is read anew.
 func (t *Timeline) Tell(h *History, to time.Time, retention time.Duration) bool {
+	if to.Unix() < earliest {
+		return false
+	}
 	t.settle(to.Unix())
 	end := t.settled
 	from := h.through
