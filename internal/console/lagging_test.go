@@ -87,6 +87,33 @@ func TestNobodyIsPickedAsIdleByOldRecords(t *testing.T) {
 	}
 }
 
+// While ten thousand work, what a page has is sent again only if it changed.
+func TestAPartThatDidNotChangeIsNotSentAgain(t *testing.T) {
+	now := time.Now().Truncate(time.Second)
+	c := New(Options{API: api(t, true, &atomic.Int64{}, interceptor.Funcs{}), Clock: clock.RealClock{}})
+	loaded(c, session("ann", "itsm", now), session("bob", "itsm", now))
+	get := func(query, tag string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/sessions?"+query, nil)
+		r.Header.Set("If-None-Match", tag)
+		c.sessions(w, r)
+		return w
+	}
+	first := get("user=ann", "")
+	tag := first.Header().Get("ETag")
+	if first.Code != http.StatusOK || tag == "" || !strings.Contains(first.Body.String(), "ann") {
+		t.Fatalf("%d, %q", first.Code, tag)
+	}
+	c.board.put(kindSessions, session("bob", "itsm", now.Add(time.Minute)))
+	if again := get("user=ann", tag); again.Code != http.StatusNotModified || again.Body.Len() > 0 {
+		t.Errorf("another session changed: %d, %d bytes", again.Code, again.Body.Len())
+	}
+	c.board.put(kindSessions, session("ann", "itsm", now.Add(time.Minute)))
+	if again := get("user=ann", tag); again.Code != http.StatusOK || again.Header().Get("ETag") == tag {
+		t.Errorf("the session changed: %d", again.Code)
+	}
+}
+
 func TestWhatRefreshBroughtStays(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	b := newBoard()

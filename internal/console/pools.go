@@ -66,8 +66,8 @@ func (c *Console) poolsView() poolsView {
 }
 
 // pools answers with the table alone.
-func (c *Console) pools(w http.ResponseWriter, _ *http.Request) {
-	render(w, http.StatusOK, "pools.html", c.poolsView())
+func (c *Console) pools(w http.ResponseWriter, r *http.Request) {
+	renderPart(w, r, "pools.html", c.poolsView())
 }
 
 func (c *Console) about(plural, role string) about {

@@ -5,8 +5,10 @@ package console
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
 	"encoding/json"
+	"fmt"
 	"html/template"
 	"net/http"
 	"time"
@@ -35,6 +37,23 @@ func render(w http.ResponseWriter, status int, name string, data any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = page.WriteTo(w) // a browser that went away is no error
+}
+
+// renderPart answers with a part of a page, or with 304 where that is what the page has: while thousands are at work, most changes are of sessions that a page does not show.
+func renderPart(w http.ResponseWriter, r *http.Request, name string, data any) {
+	var part bytes.Buffer
+	if err := templates.ExecuteTemplate(&part, name, data); err != nil {
+		refuse(w, http.StatusInternalServerError, "The page cannot be made: "+err.Error())
+		return
+	}
+	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(part.Bytes()))
+	w.Header().Set("ETag", tag)
+	if r.Header.Get("If-None-Match") == tag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = part.WriteTo(w) // a browser that went away is no error
 }
 
 // answerJSON answers with data.

@@ -149,7 +149,7 @@ func (v *sessionsView) columns() {
 
 // sessions answers with the grid alone.
 func (c *Console) sessions(w http.ResponseWriter, r *http.Request) {
-	render(w, http.StatusOK, "sessions.html", c.sessionsView(r))
+	renderPart(w, r, "sessions.html", c.sessionsView(r))
 }
 
 // foundSession is what a page keeps of a session that was picked without being shown.

@@ -49,7 +49,7 @@ type pointView struct {
 
 // usage answers with the chart alone.
 func (c *Console) usage(w http.ResponseWriter, r *http.Request) {
-	render(w, http.StatusOK, "usage.html", c.usageView(r))
+	renderPart(w, r, "usage.html", c.usageView(r))
 }
 
 func (c *Console) usageView(r *http.Request) usageView {

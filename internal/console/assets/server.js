@@ -24,9 +24,9 @@ export function url(path, query) {
   return place + path + (text ? '?' + text : '');
 }
 
-// ask fetches something; an answer that is no good is an Error with the sentence that the server sent.
-export async function ask(path, query, body) {
-  const options = { credentials: 'same-origin', cache: 'no-store' };
+// ask fetches something, or nothing new if it is what `tag` says; an answer that is no good is an Error with the sentence that the server sent.
+export async function ask(path, query, body, tag) {
+  const options = { credentials: 'same-origin', cache: 'no-store', headers: tag ? { 'If-None-Match': tag } : {} };
   if (body !== undefined) {
     options.method = 'POST';
     options.headers = { 'Content-Type': 'application/json', 'X-Seatkeeper-Form': form };
@@ -38,7 +38,7 @@ export async function ask(path, query, body) {
   } catch {
     throw new Error('The console does not answer. See whether `kubectl seats console` still runs.');
   }
-  if (!answer.ok && !(answer.headers.get('Content-Type') || '').startsWith('text/html')) {
+  if (!answer.ok && answer.status !== 304 && !(answer.headers.get('Content-Type') || '').startsWith('text/html')) {
     throw new Error((await answer.text()).trim() || `The console answered ${answer.status}.`);
   }
   return answer;
@@ -51,29 +51,46 @@ export function parse(html) {
   return document.adoptNode(element);
 }
 
-// Part is a part of the page that the server makes. However often it is to be loaded, one request is under way at a time, and the last state wins.
+// Part is a part of the page that the server makes. However often it is to be loaded, one request is under way at a time, and what the address says last wins.
 export class Part {
   constructor(path, id, query, after) {
-    Object.assign(this, { path, id, query, after, wanted: false, busy: false, last: 0 });
+    // due is when the next request is; last when the last one was; waiting are those who wait for the next.
+    Object.assign(this, { path, id, query, after, due: Infinity, last: -Infinity, waiting: [], busy: false });
   }
 
-  // load brings the part up to date, at most once in `pause` milliseconds.
-  async load(pause = 0) {
-    this.wanted = true;
-    if (this.busy) return;
+  // load brings the part up to date, at most once in `pause` milliseconds, and ends when that is done.
+  load(pause = 0) {
+    this.due = Math.min(this.due, Math.max(performance.now(), this.last + pause));
+    this.wake?.();
+    const done = new Promise((resolve) => { this.waiting.push(resolve); });
+    if (!this.busy) this.work();
+    return done;
+  }
+
+  async work() {
     this.busy = true;
-    while (this.wanted) {
-      const wait = this.last + pause - performance.now();
-      if (wait > 0) await new Promise((resolve) => { setTimeout(resolve, wait); });
-      this.wanted = false;
-      this.last = performance.now();
+    while (this.due < Infinity) {
+      for (let wait; (wait = this.due - performance.now()) > 0;) {
+        await new Promise((resolve) => {
+          this.wake = resolve;
+          setTimeout(resolve, wait);
+        });
+      }
+      const told = this.waiting;
+      Object.assign(this, { due: Infinity, last: performance.now(), waiting: [] });
+      const address = location.search;
       try {
-        const html = await (await ask(this.path, this.query())).text();
-        if (!this.wanted) this.put(html);
+        const answer = await ask(this.path, this.query(), undefined, this.tag);
+        const html = answer.status === 304 ? '' : await answer.text();
+        // Of an address that was left meanwhile nothing is shown: who left it asked for another.
+        if (html && address === location.search) {
+          this.put(html);
+          this.tag = answer.headers.get('ETag');
+        }
       } catch (error) {
         this.trouble?.(error);
       }
-      pause = 0;
+      for (const tell of told) tell();
     }
     this.busy = false;
   }
