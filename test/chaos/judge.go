@@ -140,6 +140,19 @@ func (v *visit) mayExpire(end ending, reachable time.Time, find func(string, ...
 		end.at.Format(time.TimeOnly), active.Format(time.TimeOnly), v.pool.idle, heard.Format(time.TimeOnly), v.pool.lost)
 }
 
+// mayBeAnother finds users who came back with the key of a login and got another session, unless the session had been deleted: then there is nothing left to come back to.
+func (v *visit) mayBeAnother(uid, got string, limit time.Time) {
+	end, known := v.crowd.scene.history.endOf(uid)
+	for !known && time.Now().Before(limit) && v.wait() {
+		end, known = v.crowd.scene.history.endOf(uid)
+	}
+	if end.deleted {
+		v.crowd.scene.tally.add(excepted, "the session had been deleted when its user came back")
+		return
+	}
+	v.crowd.scene.tally.find(fmt.Sprintf("%s of %s came back with the key of session %s and got another session, %s", v.user.name, v.pool.name, uid, got))
+}
+
 // refused sees that a heartbeat of the ended session is answered 410.
 func (v *visit) refused(limit time.Time, find func(string, ...any)) {
 	for {

@@ -80,6 +80,21 @@ func TestMayExpire(t *testing.T) {
 	}
 }
 
+// Who comes back gets the same session; another one only if an administrator deleted the first.
+func TestMayBeAnother(t *testing.T) {
+	s := &scene{tally: newTally(), history: &watcher{ends: map[types.UID]ending{"ended": {}, "deleted": {deleted: true}}}}
+	v := &visit{user: &user{pool: &pool{}, crowd: &crowd{scene: s}}}
+	for uid, found := range map[string]int{"on": 1, "ended": 1, "deleted": 0} {
+		before := s.tally.found()
+		if v.mayBeAnother(uid, "another", time.Now()); s.tally.found()-before != found {
+			t.Errorf("%s: %v", uid, s.tally.findings)
+		}
+	}
+	if s.tally.total(excepted) != 1 {
+		t.Error("who was not judged must be counted")
+	}
+}
+
 // Who was not told, who signed out in vain, and more users with a seat than there are seats.
 func TestReckon(t *testing.T) {
 	now := time.Unix(100000, 0)

@@ -172,7 +172,7 @@ func (v *visit) closes() {
 func (v *visit) comesBack(byToken bool) bool {
 	ctx, cancel := context.WithTimeout(v.crowd.living, patience)
 	defer cancel()
-	uid := v.uid
+	uid, began := v.uid, time.Now()
 	var session *client.Session
 	var err error
 	if byToken {
@@ -186,11 +186,14 @@ func (v *visit) comesBack(byToken bool) bool {
 		}
 		return false
 	}
-	if session.UID() != uid {
-		v.crowd.scene.tally.find(fmt.Sprintf("%s of %s came back with the key of session %s and got another session, %s", v.user.name, v.pool.name, uid, session.UID()))
-	}
 	v.mu.Lock()
 	v.session, v.left = session, time.Time{}
+	if session.UID() != uid {
+		v.crowd.judges.Go(func() { v.mayBeAnother(uid, session.UID(), time.Now().Add(knownWithin)) })
+		v.uid, v.name, v.token = session.UID(), session.Name(), session.Token()
+		v.granted = time.Now()
+		v.heard, v.active = later(v.heard, began), later(v.active, began)
+	}
 	v.mu.Unlock()
 	v.crowd.arrived(v)
 	return true
