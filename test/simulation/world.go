@@ -73,6 +73,8 @@ type Broken struct {
 	Deaf func(reason string) bool
 	// Scenario may change what is drawn.
 	Scenario func(*Scenario)
+	// Asked is told of each request when it was carried out, which breaks nothing.
+	Asked func(*apimodel.Server, *apimodel.Request, apimodel.Answer)
 }
 
 // Result is what came of a run.
@@ -162,6 +164,9 @@ func (w *World) apply(by *connection, r *apimodel.Request) apimodel.Answer {
 	w.writer = by
 	defer func() { w.writer = before }()
 	answer := w.server.Do(r)
+	if w.broken.Asked != nil {
+		w.broken.Asked(w.server, r, answer)
+	}
 	if answer.Err != nil && r.Writes() {
 		w.note("%s: %s: %v", by.name(), r, answer.Err)
 	}

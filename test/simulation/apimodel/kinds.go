@@ -153,14 +153,6 @@ func (k *Kind) takeSpec(to, from client.Object) {
 	}
 }
 
-// dropStatus takes the status off an object that is made: it has a way of its own.
-func (k *Kind) dropStatus(obj client.Object) {
-	k.takeStatus(obj, k.newObject())
-	if s, ok := obj.(*licensing.UserSession); ok {
-		s.Status.State = licensing.SessionPending // the schema's default
-	}
-}
-
 func (k *Kind) specDiffers(before, after client.Object) bool {
 	switch o := before.(type) {
 	case *licensing.LicensePool:

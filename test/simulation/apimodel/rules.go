@@ -13,28 +13,61 @@ import (
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 )
 
-// allows says whether the schema lets a change through: those of its rules that speak of what was before, and of what the states of a session want stated.
+// allows says whether the schema lets a change through, or, where nothing was before, a new object: those of its rules that runs of the simulation can come upon.
 func (k *Kind) allows(before, after client.Object) error {
-	why := ""
-	switch o := after.(type) {
-	case *licensing.LicensePool:
-		if o.Spec.Named == nil && o.Spec.Concurrent == nil {
-			why = "at least one of named and concurrent must be stated"
-		}
-	case *licensing.LicenseAccount:
-		if was := before.(*licensing.LicenseAccount); was.Spec.PoolRef != o.Spec.PoolRef || was.Spec.UserName != o.Spec.UserName {
-			why = "poolRef and userName may not change; make another account"
-		}
-	case *licensing.UserSession:
-		why = changesFacts(before.(*licensing.UserSession), o)
-		if why == "" {
-			why = breaksState(&before.(*licensing.UserSession).Status, &o.Status)
-		}
+	why := unsound(after)
+	if before != nil && why == "" {
+		why = breaks(before, after)
 	}
 	if why == "" {
 		return nil
 	}
 	return apierrors.NewInvalid(k.groupKind, after.GetName(), field.ErrorList{field.Invalid(field.NewPath("spec"), nil, why)})
+}
+
+// unsound says what is wrong with an object, whatever it was before.
+func unsound(obj client.Object) string {
+	switch o := obj.(type) {
+	case *licensing.LicensePool:
+		rules := o.Spec.Sessions
+		switch {
+		case o.Spec.Named == nil && o.Spec.Concurrent == nil:
+			return "at least one of named and concurrent must be stated"
+		case *rules.LostAfterSeconds < 2**rules.HeartbeatIntervalSeconds:
+			return "lostAfterSeconds must be at least twice heartbeatIntervalSeconds"
+		case rules.IdleTimeoutSeconds != nil && rules.Prompt != nil && *rules.Prompt.LeadSeconds >= *rules.IdleTimeoutSeconds:
+			return "prompt.leadSeconds must be shorter than idleTimeoutSeconds"
+		case o.Status.Grants != nil && o.Status.Grants.Term == "":
+			return "grants must state their term"
+		}
+	case *licensing.LicenseAccount:
+		if o.Spec.UserName == "" {
+			return "userName must be stated"
+		}
+	case *licensing.UserSession:
+		if o.Spec.UserName == "" {
+			return "userName must be stated"
+		}
+		return lacks(&o.Status)
+	}
+	return ""
+}
+
+// breaks says what is wrong with a change.
+func breaks(before, after client.Object) string {
+	switch o := after.(type) {
+	case *licensing.LicenseAccount:
+		if was := before.(*licensing.LicenseAccount); was.Spec.PoolRef != o.Spec.PoolRef || was.Spec.UserName != o.Spec.UserName {
+			return "poolRef and userName may not change; make another account"
+		}
+	case *licensing.UserSession:
+		was := before.(*licensing.UserSession)
+		if why := changesFacts(was, o); why != "" {
+			return why
+		}
+		return breaksState(&was.Status, &o.Status)
+	}
+	return ""
 }
 
 // changesFacts says what is wrong with a change of a session's facts: none may, and its termination may be asked for once.
@@ -50,11 +83,12 @@ func changesFacts(before, after *licensing.UserSession) string {
 	return ""
 }
 
-// breaksState says what is wrong with a change of a session's status.
-func breaksState(was, is *licensing.UserSessionStatus) string {
-	final := func(s licensing.SessionState) bool {
-		return s == licensing.SessionDenied || s == licensing.SessionTerminated
-	}
+func final(s licensing.SessionState) bool {
+	return s == licensing.SessionDenied || s == licensing.SessionTerminated
+}
+
+// lacks says what a session's status does not state though its state wants it.
+func lacks(is *licensing.UserSessionStatus) string {
 	switch {
 	case is.State == licensing.SessionActive && (is.Seat == "" || is.LogonTime == nil):
 		return "an Active session must state its seat and logonTime"
@@ -64,6 +98,13 @@ func breaksState(was, is *licensing.UserSessionStatus) string {
 		return "a Denied or Terminated session must state its terminatedTime"
 	case is.State == licensing.SessionTerminated && (is.TerminationAction == "" || is.TerminationAction == licensing.NotTerminated):
 		return "a Terminated session must state a terminationAction other than NotTerminated"
+	}
+	return ""
+}
+
+// breaksState says what is wrong with a change of a session's status.
+func breaksState(was, is *licensing.UserSessionStatus) string {
+	switch {
 	case final(was.State) && is.State != was.State:
 		return "state may not change once it is Denied or Terminated; the user must sign in anew"
 	case was.State == licensing.SessionActive && is.State != licensing.SessionActive && is.State != licensing.SessionTerminated:
