@@ -90,6 +90,12 @@ func TestWhy(t *testing.T) {
 			fmt.Fprintf(&out, "  %-20s %-24s %s\n", Exact(told.Time), told.Reason, told.Text)
 		}
 	}
+	waits := maker.MakeUserSession("w").CreatedAt(noon).Pool("service-desk").User("eve").Module("Web").Waiting(noon.Add(time.Minute)).Message("All 50 seats are taken.").Obj()
+	free := maker.MakeLicensePool("service-desk").Concurrent(50).Status(licensing.LicensePoolStatus{Concurrent: &licensing.SeatCounts{Used: new(int32(49)), Licensed: &licensed}}).Obj()
+	fmt.Fprintln(&out, "waits, and a seat is free")
+	for _, told := range Why(waits, free, noon) {
+		fmt.Fprintf(&out, "  %-20s %-24s %s\n", Exact(told.Time), told.Reason, told.Text)
+	}
 	golden(t, "why", out.String())
 }
 

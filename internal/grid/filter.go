@@ -14,7 +14,7 @@ import (
 
 // Filter chooses rows: those that meet each of what it states. Of several values of one kind, one has to fit. The zero Filter chooses all.
 type Filter struct {
-	// Pools and Modules are names, and must be met to the letter.
+	// Pools are names, or NAMESPACE/NAME of one pool alone; Modules are names. Both must be met to the letter.
 	Pools, Modules []string
 	// Users are sign-in names, whole and whatever their case, since sessions are ended by this filter, too: `ann` must not be `joanna`. A * stands for any characters.
 	Users []string
@@ -43,11 +43,26 @@ func (f *Filter) Match(r *Row, now time.Time) bool {
 
 // MatchFacts is Match but for how long the user was idle: what it says of a row can only change with the session's state.
 func (f *Filter) MatchFacts(r *Row) bool {
-	return holds(f.Pools, r.Pool) && holds(f.Modules, r.Module) && holds(f.States, r.State) && f.matchUser(r.User) && f.matchText(r)
+	return f.matchPool(r) && holds(f.Modules, r.Module) && holds(f.States, r.State) && f.matchUser(r.User) && f.matchText(r)
 }
 
 func holds[T comparable](wanted []T, value T) bool {
 	return len(wanted) == 0 || slices.Contains(wanted, value)
+}
+
+func (f *Filter) matchPool(r *Row) bool {
+	return len(f.Pools) == 0 || slices.ContainsFunc(f.Pools, func(pool string) bool {
+		namespace, name := PoolOf(pool)
+		return name == r.Pool && (namespace == "" || namespace == r.Namespace)
+	})
+}
+
+// PoolOf reads what a person calls a pool: NAMESPACE/NAME, or NAME alone with an empty namespace, which is a pool of whatever namespace.
+func PoolOf(text string) (namespace, name string) {
+	if namespace, name, ok := strings.Cut(text, "/"); ok {
+		return namespace, name
+	}
+	return "", text
 }
 
 func (f *Filter) matchUser(user string) bool {

@@ -91,6 +91,8 @@ func TestFilter(t *testing.T) {
 		"all":                    {Filter{}, true, true, true},
 		"pool":                   {Filter{Pools: []string{"reports"}}, false, true, false},
 		"pools":                  {Filter{Pools: []string{"reports", "service-desk"}}, true, true, true},
+		"a pool of a namespace":  {Filter{Pools: []string{"itsm/service-desk"}}, true, false, false},
+		"one of another":         {Filter{Pools: []string{"other/service-desk", "reports"}}, false, true, false},
 		"module":                 {Filter{Modules: []string{"Mobile"}}, false, true, false},
 		"user, in any case":      {Filter{Users: []string{`corp\ANN`}}, true, false, false},
 		"a part is not the user": {Filter{Users: []string{"ann"}}, false, false, false},

@@ -30,7 +30,7 @@ func Why(s *licensing.UserSession, pool *licensing.LicensePool, now time.Time) [
 	}
 	switch State(s) {
 	case licensing.SessionPending:
-		story = append(story, waits(s), full(pool))
+		story = append(story, waits(s), room(pool))
 	case licensing.SessionActive:
 		story = append(story, outlook(s, now)...)
 	case licensing.SessionDenied:
@@ -83,12 +83,16 @@ func waits(s *licensing.UserSession) Told {
 	return t
 }
 
-// full says how the pool stands that a session waits for.
-func full(pool *licensing.LicensePool) Told {
+// room says that the pool that a session waits for has seats by now. That it has none is why the session waits, and was said.
+func room(pool *licensing.LicensePool) Told {
 	if pool == nil || pool.Status.Concurrent == nil || pool.Status.Concurrent.Used == nil || pool.Status.Concurrent.Licensed == nil {
 		return Told{}
 	}
-	return Told{Text: fmt.Sprintf("%d of the pool's %d concurrent seats are taken.", *pool.Status.Concurrent.Used, *pool.Status.Concurrent.Licensed)}
+	used, licensed := *pool.Status.Concurrent.Used, *pool.Status.Concurrent.Licensed
+	if used >= licensed {
+		return Told{}
+	}
+	return Told{Text: fmt.Sprintf("By now %d of the pool's %d concurrent seats are taken; who waits longest comes first.", used, licensed)}
 }
 
 // outlook says what may end a session that is on.

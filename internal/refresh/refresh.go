@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/seatkeeper/seatkeeper/internal/grid"
+	"github.com/seatkeeper/seatkeeper/internal/permission"
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
 )
 
@@ -110,7 +111,7 @@ func (a *Asker) explain(err error) error {
 	case errors.Is(err, ErrNoReplicas):
 		return fmt.Errorf("%w in namespace %s, so that no replica could be asked", err, a.namespace)
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("you may not ask the gateway's replicas; who administers the cluster can let you: `kubectl create rolebinding NAME --role=%s --user=YOU -n %s` (%w)", Role, a.namespace, err)
+		return fmt.Errorf("you may not ask the gateway's replicas; who administers the cluster can let you: `%s` (%w)", permission.Role(err, Role, a.namespace), err)
 	default:
 		return fmt.Errorf("the gateway's replicas could not be listed: %w", err)
 	}

@@ -45,7 +45,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	target, proxied := strings.CutPrefix(r.URL.Path, pods+"/")
 	switch {
 	case r.URL.Path == pods && s.status != 0:
-		fail(s.status, metav1.StatusReasonForbidden, "pods is forbidden")
+		fail(s.status, metav1.StatusReasonForbidden, `pods is forbidden: User "ann" cannot list resource "pods" in API group "" in the namespace "operators"`)
 	case r.URL.Path == pods && r.URL.Query().Get("labelSelector") == selector:
 		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "PodList"}, Items: s.pods})
 	case proxied && r.Method == http.MethodPost:
@@ -142,7 +142,7 @@ func TestWhatCouldNotBeAskedIsSaid(t *testing.T) {
 		want  []string
 	}{
 		"nobody is there":     {&site{}, 0, []string{"no pod of the operator was found in namespace operators"}},
-		"may not list":        {&site{status: http.StatusForbidden}, 0, []string{"you may not ask", "kubectl create rolebinding NAME --role=seatkeeper-activity-reader --user=YOU -n operators"}},
+		"may not list":        {&site{status: http.StatusForbidden}, 0, []string{"you may not ask", "kubectl create rolebinding NAME --role=seatkeeper-activity-reader --user=ann -n operators"}},
 		"one does not answer": {&site{pods: []corev1.Pod{pod("a"), pod("b")}, answers: map[string][]gatewayapi.Activity{"https:a:9443": {knows("1", 0)}}}, 1, []string{"1 of 2 replicas", "(b)", "unable to handle the request"}},
 	} {
 		t.Run(name, func(t *testing.T) {
