@@ -36,7 +36,7 @@ type AccountsOptions struct {
 }
 
 func newAccountsCommand(env Environment, c *cluster) *cobra.Command {
-	o := &AccountsOptions{Environment: env, cluster: c, output: newOutput(outputName)}
+	o := &AccountsOptions{Environment: env, cluster: c, output: newOutput(outputTable, outputWide, outputJSON, outputYAML, outputName)}
 	cmd := &cobra.Command{
 		Use:     "accounts",
 		Aliases: []string{"account"},
@@ -65,7 +65,7 @@ func newAccountsCommand(env Environment, c *cluster) *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
-	flags.StringSliceVar(&o.pools, "pool", nil, "Only accounts of these pools (comma-separated, or several times).")
+	flags.StringSliceVar(&o.pools, "pool", nil, "Only accounts of these pools (comma-separated, or several times): NAME, or NAMESPACE/NAME.")
 	flags.StringArrayVar(&o.users, "user", nil, "Only this user's accounts, whatever the case of the name; * stands for any characters.")
 	flags.StringVar(&o.accountType, "type", "", "Only accounts of this type: Named or Concurrent.")
 	flags.BoolVar(&o.connected, "connected", false, "Only accounts that are signed on.")
@@ -97,6 +97,9 @@ func (o *AccountsOptions) Validate() error {
 	if o.chunk < 0 {
 		return errors.New("--chunk-size must not be negative")
 	}
+	if err := checkPools(o.pools, o.namespace); err != nil {
+		return err
+	}
 	return o.output.validate()
 }
 
@@ -106,10 +109,10 @@ func (o *AccountsOptions) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if people.unknown && o.connected {
-		return advise(errors.New("it cannot be said who is connected, since you may not see sessions"), "Who administers the cluster can let you: `"+o.subject("seatkeeper-viewer").binding()+"`.")
+	if people.refused != nil && o.connected {
+		return advise(errors.New("it cannot be said who is connected, since you may not see sessions"), o.subject("seatkeeper-viewer").remedy(people.refused))
 	}
-	list := &objects{out: o.Streams.Out, format: o.output.format, kind: "LicenseAccount", managedFields: o.output.data.ShowManagedFields}
+	list := o.output.objects(o.Streams.Out, "LicenseAccount")
 	table, printed := printers.GetNewTabWriter(o.Streams.Out), 0
 	err = o.pages(ctx, func(page []licensing.LicenseAccount) error {
 		for i := range page {
@@ -127,7 +130,7 @@ func (o *AccountsOptions) Run(ctx context.Context) error {
 			if printed == 1 {
 				fmt.Fprintln(table, strings.Join(o.header(), "\t"))
 			}
-			fmt.Fprintln(table, cellsOf(o.row(a, was, people.unknown)))
+			fmt.Fprintln(table, cellsOf(o.row(a, was, people.refused != nil)))
 		}
 		return table.Flush()
 	})
@@ -140,7 +143,10 @@ func (o *AccountsOptions) Run(ctx context.Context) error {
 	if printed == 0 {
 		fmt.Fprintln(o.Streams.ErrOut, o.nothingFound())
 	}
-	if people.unknown {
+	if note := alikePools(o.pools, people.sensitive); note != "" {
+		fmt.Fprintln(o.Streams.ErrOut, note)
+	}
+	if people.refused != nil {
 		fmt.Fprintln(o.Streams.ErrOut, "You may not see sessions, so that it is not shown who is connected.")
 	}
 	return nil
@@ -149,7 +155,8 @@ func (o *AccountsOptions) Run(ctx context.Context) error {
 func (o *AccountsOptions) pages(ctx context.Context, visit func([]licensing.LicenseAccount) error) error {
 	options := &client.ListOptions{Namespace: o.namespace, Limit: o.chunk}
 	if len(o.pools) == 1 {
-		options.FieldSelector = fields.OneTermEqualSelector(fieldPool, o.pools[0])
+		_, name := grid.PoolOf(o.pools[0])
+		options.FieldSelector = fields.OneTermEqualSelector(fieldPool, name)
 	}
 	for {
 		page := &licensing.LicenseAccountList{}
@@ -175,7 +182,7 @@ func (o *AccountsOptions) subject(role string) subject {
 
 func (o *AccountsOptions) matches(a *licensing.LicenseAccount) bool {
 	filter := grid.Filter{Pools: o.pools, Users: o.users}
-	return (o.accountType == "" || string(a.Spec.Type) == o.accountType) && filter.MatchFacts(&grid.Row{Pool: a.Spec.PoolRef.Name, User: a.Spec.UserName})
+	return (o.accountType == "" || string(a.Spec.Type) == o.accountType) && filter.MatchFacts(&grid.Row{Namespace: a.Namespace, Pool: a.Spec.PoolRef.Name, User: a.Spec.UserName})
 }
 
 func (o *AccountsOptions) header() []string {

@@ -143,7 +143,7 @@ service-desk   Concurrent   8          6      2           12         6
 	})
 	t.Run("says whom to ask for permission", func(t *testing.T) {
 		_, _, err := nobody.seats(ctx, "pools", "-n", "itsm")
-		wantError(t, err, "forbidden", "kubectl create rolebinding NAME --clusterrole=seatkeeper-pool-viewer --user=YOU -n itsm")
+		wantError(t, err, "forbidden", "kubectl create rolebinding NAME --clusterrole=seatkeeper-pool-viewer --user=nobody -n itsm")
 		_, _, err = nobody.seats(ctx, "pools", "-A")
 		wantError(t, err, "forbidden", "kubectl create clusterrolebinding")
 	})

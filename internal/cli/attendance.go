@@ -23,8 +23,8 @@ type attendance struct {
 	// sensitive are the pools that tell user names apart by case.
 	sensitive map[types.NamespacedName]bool
 	people    map[person]attended
-	// unknown: sessions may not be read.
-	unknown bool
+	// refused is why sessions may not be read; nil: they may.
+	refused error
 }
 
 // person is a user of a pool; the name is folded where its case does not matter.
@@ -57,7 +57,7 @@ func readAttendance(ctx context.Context, api client.Reader, namespace string, po
 		return nil
 	})
 	if apierrors.IsForbidden(err) {
-		a.unknown = true
+		a.refused = err
 		return a, nil
 	}
 	return a, err

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onsi/gomega/gbytes"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -130,25 +131,12 @@ func shown(text string, unstable ...string) []byte {
 }
 
 // screen is what a command that goes on has printed so far.
-type screen struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
+type screen struct{ *gbytes.Buffer }
 
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
+func (s screen) String() string { return string(s.Contents()) }
 
 // has says whether a line has all of these words.
-func (s *screen) has(words ...string) bool {
+func (s screen) has(words ...string) bool {
 	for line := range strings.Lines(s.String()) {
 		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(line, word) }) {
 			return true
@@ -158,10 +146,10 @@ func (s *screen) has(words ...string) bool {
 }
 
 // follow runs a command until the test or the returned function ends it, and returns what it prints.
-func (s shell) follow(t *testing.T, args ...string) (out, errOut *screen, stop func()) {
+func (s shell) follow(t *testing.T, args ...string) (out, errOut screen, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	out, errOut = &screen{}, &screen{}
+	out, errOut = screen{gbytes.NewBuffer()}, screen{gbytes.NewBuffer()}
 	done := make(chan error, 1)
 	s.change = func(e *Environment) { e.Streams.Out, e.Streams.ErrOut = out, errOut }
 	go func() {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/grid"
@@ -55,6 +56,31 @@ func (s *site) details(t *testing.T) {
 		got := &licensing.UserSession{}
 		check(t, json.Unmarshal([]byte(out), got))
 		if got.UID != full.UID || got.Kind != "UserSession" {
+			t.Error(out)
+		}
+	})
+	t.Run("shows several objects as a list", func(t *testing.T) {
+		out, _, err := s.viewer.seats(ctx, "show", "full", "ann-web", "-n", "itsm", "-o", "yaml")
+		check(t, err)
+		list := &licensing.UserSessionList{}
+		check(t, yaml.UnmarshalStrict([]byte(out), list))
+		if len(list.Items) != 2 || list.Kind != "UserSessionList" || list.Items[0].Name != "full" {
+			t.Error(out)
+		}
+	})
+	t.Run("says why as data", func(t *testing.T) {
+		out, _, err := s.viewer.seats(ctx, "why", "gus-web", "-n", "itsm", "-o", "json")
+		check(t, err)
+		one := story{}
+		check(t, json.Unmarshal([]byte(out), &one))
+		if one.Name != "gus-web" || one.State != licensing.SessionDenied || len(one.Story) != 3 || one.Story[1].Reason != licensing.ReasonAccountDisabled || !one.Story[2].Time.IsZero() {
+			t.Error(out)
+		}
+		out, _, err = s.viewer.seats(ctx, "why", "gus-web", "absent", "-n", "itsm", "-o", "yaml")
+		wantError(t, err, "not found")
+		several := stories{}
+		check(t, yaml.UnmarshalStrict([]byte(out), &several))
+		if len(several.Items) != 1 || several.Items[0].Name != "gus-web" {
 			t.Error(out)
 		}
 	})
@@ -131,7 +157,14 @@ func (s *site) whoAmI(t *testing.T) {
 		check(t, err)
 		golden(t, "whoami-"+name, []byte(out))
 	}
-	out, _, err := s.viewer.seats(ctx, "whoami", "-A")
+	out, _, err := s.ender.seats(ctx, "whoami", "-n", "itsm", "-o", "yaml")
+	check(t, err)
+	me := identity{}
+	check(t, yaml.UnmarshalStrict([]byte(out), &me))
+	if me.UserName != "system:serviceaccount:default:ender" || len(me.Rights) != len(rights()) || len(me.Sessions) != 1 || me.Sessions[0].Name != "own" {
+		t.Error(out)
+	}
+	out, _, err = s.viewer.seats(ctx, "whoami", "-A")
 	check(t, err)
 	if !strings.Contains(out, "in all namespaces") || strings.Contains(out, " yes") {
 		t.Errorf("the viewer of one namespace may do nothing in all:\n%s", out)
@@ -156,6 +189,8 @@ func (s *site) completion(t *testing.T) {
 		{[]string{"why", "ann"}, []string{"ann-web", "ann-mob"}},
 		{[]string{"terminate", ""}, []string{"ann-web"}},
 		{[]string{"sessions", "--pool", ""}, []string{"service-desk"}},
+		{[]string{"why", "ann-web", "-o", ""}, []string{"text", "json", "yaml"}},
+		{[]string{"pools", "-o", ""}, []string{"table", "wide", "json", "yaml", "name"}},
 		{[]string{"sessions", "--state", ""}, []string{"Pending", "Active"}},
 		{[]string{"sessions", "--sort-by", ""}, []string{"-last-activity"}},
 		{[]string{"accounts", "--type", ""}, []string{"Named"}},

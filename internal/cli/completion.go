@@ -101,7 +101,6 @@ func completeFlags(cmd *cobra.Command, c *cluster) {
 		"state":   {"Pending", "Active", "Denied", "Terminated"},
 		"dry-run": {dryRunNone, dryRunClient, dryRunServer},
 		"type":    {string(licensing.AccountNamed), string(licensing.AccountConcurrent)},
-		"output":  {outputTable, outputWide, outputJSON, outputYAML, outputName},
 	}
 	for _, order := range grid.Orders() {
 		fixed["sort-by"] = append(fixed["sort-by"], string(order), "-"+string(order))

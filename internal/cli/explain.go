@@ -10,6 +10,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/seatkeeper/seatkeeper/internal/permission"
 )
 
 // advised is an error that says what to do next.
@@ -53,7 +55,7 @@ func explain(err error, s subject) error {
 	case apierrors.IsNotFound(err) && s.list != "":
 		return advise(err, "`"+s.list+"` lists the "+s.plural+" there are.")
 	case apierrors.IsForbidden(err) && s.role != "":
-		return advise(err, "Who administers the cluster can let you: `"+s.binding()+"`.")
+		return advise(err, s.remedy(err))
 	case apierrors.IsUnauthorized(err):
 		return advise(err, "The cluster does not accept your credentials: sign in to it anew, or choose another user by --context.")
 	case errors.As(err, &unreachable):
@@ -63,10 +65,7 @@ func explain(err error, s subject) error {
 	}
 }
 
-// binding is the kubectl command that gives a user the role.
-func (s subject) binding() string {
-	if s.namespace == "" {
-		return "kubectl create clusterrolebinding NAME --clusterrole=" + s.role + " --user=YOU"
-	}
-	return "kubectl create rolebinding NAME --clusterrole=" + s.role + " --user=YOU -n " + s.namespace
+// remedy says how the user whom the API server refused something may get to it.
+func (s subject) remedy(refused error) string {
+	return "Who administers the cluster can let you: `" + permission.ClusterRole(refused, s.role, s.namespace) + "`."
 }

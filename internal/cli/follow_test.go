@@ -89,7 +89,7 @@ func TestWatchGoesOnAfterItsRevisionIsTooOld(t *testing.T) {
 		},
 	}
 	var out, errOut bytes.Buffer
-	o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}, Clock: clock.NewFakePassiveClock(noon)}, client: api, output: newOutput(), watch: true,
+	o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out, ErrOut: &errOut}, Clock: clock.NewFakePassiveClock(noon)}, client: api, output: newOutput(outputTable, outputWide), watch: true,
 		selection: selection{namespace: "itsm", labels: labels.Everything(), fields: fields.Everything(), filter: grid.Filter{States: grid.Live()}}}
 	known := map[types.UID]grid.Row{}
 	for _, name := range []string{"stays", "ended", "gone"} {
@@ -125,7 +125,7 @@ func TestWhoWatchesSeesStraightColumns(t *testing.T) {
 	for _, format := range []string{outputTable, outputWide} {
 		t.Run(format, func(t *testing.T) {
 			var out bytes.Buffer
-			o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, output: newOutput(), watch: true,
+			o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, output: newOutput(outputTable, outputWide), watch: true,
 				selection: selection{allNamespaces: true}}
 			o.output.format = format
 			printer := o.printer(models{unknown: true})
@@ -159,7 +159,7 @@ func TestWhoWatchesSeesStraightColumns(t *testing.T) {
 
 func TestOlderNewsChangesNothing(t *testing.T) {
 	var out bytes.Buffer
-	o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, output: newOutput(), watch: true,
+	o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, output: newOutput(outputTable, outputWide), watch: true,
 		selection: selection{filter: grid.Filter{States: grid.Live()}}}
 	now := session("a", "itsm").UID("a").ResourceVersion("9").Active(licensing.SeatConcurrent, "a", noon).KeepAlive(false)
 	f := &follower{SessionsOptions: o, printer: o.printer(models{}), known: map[types.UID]grid.Row{"a": grid.NewRow(now.Obj(), false)}}

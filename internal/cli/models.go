@@ -5,13 +5,13 @@ package cli
 
 import (
 	"context"
-	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/grid"
 )
 
 // models says which pools are combined, where a session's seat tells something (A7).
@@ -45,8 +45,9 @@ func (m models) combined(s *licensing.UserSession) bool {
 
 // anyCombined says whether any pool of these names is; no names: any at all.
 func (m models) anyCombined(names []string) bool {
+	filter := grid.Filter{Pools: names}
 	for key, combined := range m.pools {
-		if combined && (len(names) == 0 || slices.Contains(names, key.Name)) {
+		if combined && filter.MatchFacts(&grid.Row{Namespace: key.Namespace, Pool: key.Name}) {
 			return true
 		}
 	}

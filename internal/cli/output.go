@@ -4,6 +4,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -11,69 +12,69 @@ import (
 	"unicode"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/yaml"
 )
 
 // The formats that people read.
 const (
 	outputTable = "table"
 	outputWide  = "wide"
+	// outputDetails describes objects field by field, outputText tells in sentences.
+	outputDetails = "details"
+	outputText    = "text"
 )
 
 // output is the format of what a command prints.
 type output struct {
 	format string
-	// people are the formats that people read, others are further ones.
-	people, others []string
-	data           *genericclioptions.JSONYamlPrintFlags
+	// formats are those that the command knows, the default first.
+	formats       []string
+	managedFields bool
 }
 
-// newOutput is that of a command that prints a table or objects, or something else yet.
-func newOutput(others ...string) output {
-	return output{format: outputTable, people: []string{outputTable, outputWide}, others: others, data: genericclioptions.NewJSONYamlPrintFlags()}
-}
-
-// newDataOutput is that of a command that describes objects in its own way, or prints them.
-func newDataOutput() output {
-	return output{data: genericclioptions.NewJSONYamlPrintFlags(), others: []string{outputName}}
-}
+// newOutput is that of a command which knows these formats; the first is the default.
+func newOutput(formats ...string) output { return output{format: formats[0], formats: formats} }
 
 func (o *output) bind(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", o.format, "Output format, one of: "+strings.Join(o.formats(), ", ")+".")
-	o.data.AddFlags(cmd)
-}
-
-func (o *output) formats() []string {
-	data := o.data.AllowedFormats()
-	if len(o.others) > 0 { // what is printed piece by piece knows these alone
-		data = []string{outputJSON, outputYAML}
+	flags := cmd.Flags()
+	flags.StringVarP(&o.format, "output", "o", o.format, "Output format, one of: "+strings.Join(o.formats, ", ")+".")
+	if slices.Contains(o.formats, outputName) { // what has a name is an object
+		flags.BoolVar(&o.managedFields, "show-managed-fields", false, "With json and yaml: the objects' managedFields as well.")
 	}
-	return slices.Concat(o.people, data, o.others)
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(o.formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (o *output) validate() error {
-	if o.format != "" && !slices.Contains(o.formats(), o.format) {
-		return fmt.Errorf("--output must be one of %s: it is %q", strings.Join(o.formats(), ", "), o.format)
+	if !slices.Contains(o.formats, o.format) {
+		return fmt.Errorf("--output must be one of %s: it is %q", strings.Join(o.formats, ", "), o.format)
 	}
 	return nil
 }
 
-// table says whether a table is printed, and not the objects themselves.
+// table says whether what people read is printed, and not what programs do.
 func (o *output) table() bool {
-	return o.format == "" || o.format == outputTable || o.format == outputWide
+	return !slices.Contains([]string{outputJSON, outputYAML, outputName}, o.format)
 }
 
 func (o *output) wide() bool { return o.format == outputWide }
 
-// object prints an API object, as kubectl does.
-func (o *output) object(out io.Writer, obj runtime.Object) error {
-	printer, err := o.data.ToPrinter(o.format)
+// objects prints API objects of a kind.
+func (o *output) objects(out io.Writer, kind string) *objects {
+	return &objects{out: out, format: o.format, kind: kind, managedFields: o.managedFields}
+}
+
+// data prints something that is no API object.
+func (o *output) data(out io.Writer, value any) error {
+	text, err := json.MarshalIndent(value, "", "    ")
+	if o.format == outputYAML {
+		text, err = yaml.Marshal(value)
+	}
 	if err != nil {
 		return err
 	}
-	return printer.PrintObj(obj, out)
+	_, err = fmt.Fprintln(out, strings.TrimSuffix(string(text), "\n"))
+	return err
 }
 
 // columns prints rows in columns, as kubectl does.

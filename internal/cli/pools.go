@@ -9,8 +9,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -24,15 +23,15 @@ type PoolsOptions struct {
 	output        output
 	allNamespaces bool
 
-	names     []string
+	names     []types.NamespacedName
 	namespace string // empty: all
 	client    client.Client
 }
 
 func newPoolsCommand(env Environment, c *cluster) *cobra.Command {
-	o := &PoolsOptions{Environment: env, cluster: c, output: newOutput()}
+	o := &PoolsOptions{Environment: env, cluster: c, output: newOutput(outputTable, outputWide, outputJSON, outputYAML, outputName)}
 	cmd := &cobra.Command{
-		Use:     "pools [NAME...]",
+		Use:     "pools [[NAMESPACE/]NAME...]",
 		Aliases: []string{"pool"},
 		Short:   "Show the seats of license pools: licensed, used, available, accounts, connected",
 		Long: `Show the seats of license pools, a row a pool and licensing model.
@@ -70,7 +69,13 @@ N/A stands for a model that the pool lacks.`,
 
 // Complete takes in the arguments and the kubeconfig.
 func (o *PoolsOptions) Complete(args []string) (err error) {
-	o.names = args
+	for _, text := range args {
+		name, err := o.cluster.pool(text)
+		if err != nil {
+			return err
+		}
+		o.names = append(o.names, name)
+	}
 	if !o.allNamespaces {
 		if o.namespace, err = o.cluster.namespace(); err != nil {
 			return err
@@ -98,7 +103,7 @@ func (o *PoolsOptions) Run(ctx context.Context) error {
 		return err
 	}
 	if !o.output.table() {
-		return errors.Join(o.output.object(o.Streams.Out, o.object(pools)), err)
+		return errors.Join(o.print(pools), err)
 	}
 	table := poolsTable{wide: o.output.wide(), namespaces: o.allNamespaces, now: o.Clock.Now()}
 	if failed := columns(o.Streams.Out, table.rows(pools)); failed != nil {
@@ -122,7 +127,7 @@ func (o *PoolsOptions) pools(ctx context.Context) ([]licensing.LicensePool, erro
 	var errs []error
 	for _, name := range o.names {
 		pool := &licensing.LicensePool{}
-		if err := o.client.Get(ctx, client.ObjectKey{Namespace: o.namespace, Name: name}, pool); err != nil {
+		if err := o.client.Get(ctx, name, pool); err != nil {
 			errs = append(errs, explain(err, about))
 			continue
 		}
@@ -131,18 +136,18 @@ func (o *PoolsOptions) pools(ctx context.Context) ([]licensing.LicensePool, erro
 	return pools, errors.Join(errs...)
 }
 
-// object is what is printed as JSON or YAML: the pool that was asked for, or a list.
-func (o *PoolsOptions) object(pools []licensing.LicensePool) runtime.Object {
-	typed := func(kind string) metav1.TypeMeta {
-		return metav1.TypeMeta{APIVersion: licensing.GroupVersion.String(), Kind: kind}
+// print prints the objects themselves: the one that was named, or a list.
+func (o *PoolsOptions) print(pools []licensing.LicensePool) error {
+	list := o.output.objects(o.Streams.Out, "LicensePool")
+	if len(o.names) == 1 {
+		return list.one(&pools[0])
 	}
 	for i := range pools {
-		pools[i].TypeMeta = typed("LicensePool")
+		if err := list.add(&pools[i]); err != nil {
+			return err
+		}
 	}
-	if len(o.names) == 1 {
-		return &pools[0]
-	}
-	return &licensing.LicensePoolList{TypeMeta: typed("LicensePoolList"), Items: append([]licensing.LicensePool{}, pools...)}
+	return list.close()
 }
 
 func (o *PoolsOptions) nothingFound() string {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	maker "github.com/seatkeeper/seatkeeper/test/make"
@@ -87,20 +89,18 @@ func TestPoolsTable(t *testing.T) {
 func TestPoolsAsData(t *testing.T) {
 	for name, test := range map[string]struct {
 		format string
-		names  []string
+		names  []types.NamespacedName
 		pools  []licensing.LicensePool
 	}{
 		"pools-list":  {format: "json", pools: samplePools()[:2]},
 		"pools-empty": {format: "json"},
-		"pools-one":   {format: "yaml", names: []string{"service-desk"}, pools: samplePools()[:1]},
+		"pools-names": {format: "name", pools: samplePools()[:2]},
+		"pools-one":   {format: "yaml", names: []types.NamespacedName{{Namespace: "itsm", Name: "service-desk"}}, pools: samplePools()[:1]},
 	} {
 		t.Run(name, func(t *testing.T) {
-			o := &PoolsOptions{names: test.names, output: newOutput()}
-			o.output.format = test.format
 			var out bytes.Buffer
-			if err := o.output.object(&out, o.object(test.pools)); err != nil {
-				t.Fatal(err)
-			}
+			o := &PoolsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}}, names: test.names, output: newOutput(test.format)}
+			check(t, o.print(test.pools))
 			golden(t, name, out.Bytes())
 		})
 	}

@@ -47,7 +47,7 @@ type selection struct {
 func (s *selection) bind(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVarP(&s.allNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
-	flags.StringSliceVar(&s.pools, "pool", nil, "Only sessions of these pools (comma-separated, or several times).")
+	flags.StringSliceVar(&s.pools, "pool", nil, "Only sessions of these pools (comma-separated, or several times): NAME, or NAMESPACE/NAME.")
 	flags.StringArrayVar(&s.users, "user", nil, "Only sessions of this user, whatever the case of the name; * stands for any characters. Several times: of any of them.")
 	flags.StringSliceVar(&s.modules, "module", nil, "Only sessions of these modules (comma-separated, or several times).")
 	flags.DurationVar(&s.idleOver, "idle-over", 0, "Only sessions whose user has done nothing for longer than this, such as 30m or 2h.")
@@ -83,7 +83,7 @@ func (s *selection) validate() error {
 	case slices.Contains(s.users, ""):
 		return errors.New("--user must be a user's name")
 	}
-	return nil
+	return checkPools(s.pools, s.namespace)
 }
 
 // narrowed says whether any flag but the namespace and the states narrows the choice.
@@ -95,7 +95,8 @@ func (s *selection) narrowed() bool {
 func (s *selection) options(withStates bool) *client.ListOptions {
 	terms := []fields.Selector{s.fields}
 	if len(s.filter.Pools) == 1 {
-		terms = append(terms, fields.OneTermEqualSelector(fieldPool, s.filter.Pools[0]))
+		_, name := grid.PoolOf(s.filter.Pools[0])
+		terms = append(terms, fields.OneTermEqualSelector(fieldPool, name))
 	}
 	if withStates {
 		terms = append(terms, stateTerms(s.filter.States)...)

@@ -38,7 +38,7 @@ type SessionsOptions struct {
 }
 
 func newSessionsCommand(env Environment, c *cluster) *cobra.Command {
-	o := &SessionsOptions{Environment: env, cluster: c, output: newOutput(outputName)}
+	o := &SessionsOptions{Environment: env, cluster: c, output: newOutput(outputTable, outputWide, outputJSON, outputYAML, outputName)}
 	cmd := &cobra.Command{
 		Use:     "sessions",
 		Aliases: []string{"session"},
@@ -171,6 +171,9 @@ func (o *SessionsOptions) Run(ctx context.Context) error {
 	}
 	if printer.printed() == 0 && o.output.table() {
 		fmt.Fprintln(o.Streams.ErrOut, o.nothingFound())
+	}
+	if note := alikePools(o.selection.pools, models.pools); note != "" && o.output.table() {
+		fmt.Fprintln(o.Streams.ErrOut, note)
 	}
 	refresher.report(o.Streams.ErrOut)
 	if o.selection.idleOver > 0 && !o.freshness.wanted {

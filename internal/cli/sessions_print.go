@@ -36,7 +36,7 @@ type sessionPrinter interface {
 
 func (o *SessionsOptions) printer(models models) sessionPrinter {
 	if !o.output.table() {
-		return &objectsPrinter{list: &objects{out: o.Streams.Out, format: o.output.format, kind: "UserSession", managedFields: o.output.data.ShowManagedFields}, single: o.watch}
+		return &objectsPrinter{list: o.output.objects(o.Streams.Out, "UserSession"), single: o.watch}
 	}
 	table := sessionsTable{wide: o.output.wide(), namespaces: o.selection.allNamespaces, seats: o.output.wide() || models.anyCombined(o.selection.filter.Pools), events: o.watch, reader: o.Reader}
 	out := printers.GetNewTabWriter(o.Streams.Out)

@@ -79,8 +79,22 @@ func (s *site) sessions(t *testing.T) {
 		out, _, err := s.admin.seats(ctx, "sessions", "-A", "--pool", "inventory")
 		check(t, err)
 		golden(t, "sessions-all-namespaces", []byte(out))
+		s.namespace(t, "alike")
+		s.make(t, maker.MakeLicensePool("inventory").Namespace("alike").Concurrent(2).Obj(), session("alike", "alike").Pool("inventory").Obj())
+		both, note, err := s.admin.seats(ctx, "sessions", "-A", "--pool", "inventory", "-o", "wide")
+		check(t, err)
+		one, silence, err := s.admin.seats(ctx, "sessions", "-A", "--pool", "alike/inventory")
+		check(t, err)
+		if !strings.Contains(both, "robot") || !strings.Contains(both, "alike") || strings.Contains(one, "robot") || !strings.Contains(one, "alike") {
+			t.Errorf("of both pools:\n%s\nof one:\n%s", both, one)
+		}
+		want(t, note, "--pool inventory stands for 2 pools: alike/inventory, itsm/inventory. NAMESPACE/NAME names one.\n")
+		want(t, silence, "")
+		accounts, _, err := s.admin.seats(ctx, "accounts", "-A", "--pool", "alike/inventory", "-o", "name")
+		check(t, err)
+		want(t, accounts, "")
 		_, _, err = s.viewer.seats(ctx, "sessions", "-A")
-		wantError(t, err, "forbidden", "kubectl create clusterrolebinding NAME --clusterrole=seatkeeper-viewer --user=YOU")
+		wantError(t, err, "forbidden", "kubectl create clusterrolebinding NAME --clusterrole=seatkeeper-viewer --user=system:serviceaccount:default:viewer")
 	})
 	t.Run("as data", func(t *testing.T) {
 		for format, decode := range map[string]func([]byte, any) error{
@@ -102,7 +116,7 @@ func (s *site) sessions(t *testing.T) {
 	})
 	t.Run("never to nobody", func(t *testing.T) {
 		out, _, err := s.nobody.seats(ctx, "sessions", "-n", "itsm")
-		wantError(t, err, "forbidden", "kubectl create rolebinding NAME --clusterrole=seatkeeper-viewer --user=YOU -n itsm")
+		wantError(t, err, "forbidden", "kubectl create rolebinding NAME --clusterrole=seatkeeper-viewer --user=system:serviceaccount:default:nobody -n itsm")
 		want(t, out, "")
 	})
 	t.Run("refuses what makes no sense", func(t *testing.T) {

@@ -34,7 +34,7 @@ type ShowOptions struct {
 }
 
 func newShowCommand(env Environment, c *cluster) *cobra.Command {
-	o := &ShowOptions{Environment: env, cluster: c, output: newDataOutput()}
+	o := &ShowOptions{Environment: env, cluster: c, output: newOutput(outputDetails, outputJSON, outputYAML, outputName)}
 	cmd := &cobra.Command{
 		Use:   "show SESSION...",
 		Short: "Show all that is known of a session",
@@ -43,7 +43,7 @@ in RFC 3339. Last access and what follows from it are asked of the gateway's rep
 		Example: `  # One session
   kubectl seats show ann-web -n itsm
 
-  # As the API server has it
+  # As the API server has it; with --refresh, with what the gateway's replicas know
   kubectl seats show ann-web -n itsm -o yaml`,
 		Args:              atLeastOne("session"),
 		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}),
@@ -81,16 +81,10 @@ func (o *ShowOptions) Run(ctx context.Context) error {
 	if len(sessions) == 0 {
 		return err
 	}
-	if !o.output.table() {
-		list := &objects{out: o.Streams.Out, format: o.output.format, kind: "UserSession", managedFields: o.output.data.ShowManagedFields}
-		for i := range sessions {
-			if failed := list.one(&sessions[i]); failed != nil {
-				return failed
-			}
-		}
-		return err
-	}
 	known, lag := o.fresh(ctx, sessions)
+	if !o.output.table() {
+		return errors.Join(o.print(sessions, known), err)
+	}
 	asker := whoAsks(ctx, o.client)
 	for i := range sessions {
 		if i > 0 {
@@ -110,6 +104,30 @@ func (o *ShowOptions) Run(ctx context.Context) error {
 	return err
 }
 
+// print prints the objects themselves, with what the gateways know: the one that was named, or a list.
+func (o *ShowOptions) print(sessions []licensing.UserSession, known map[types.UID]grid.Fresh) error {
+	list := o.output.objects(o.Streams.Out, "UserSession")
+	for i := range sessions {
+		s := &sessions[i]
+		if fresh, ok := known[s.UID]; ok {
+			row := grid.NewRow(s, true)
+			row.Refresh(fresh)
+			record(s, &row)
+		}
+		print := list.add
+		if len(o.names) == 1 {
+			print = list.one
+		}
+		if err := print(s); err != nil {
+			return err
+		}
+	}
+	if len(o.names) == 1 {
+		return nil
+	}
+	return list.close()
+}
+
 // fresh is what the gateways know of those that are on; an error says why that may not be all.
 func (o *ShowOptions) fresh(ctx context.Context, sessions []licensing.UserSession) (map[types.UID]grid.Fresh, error) {
 	var uids []types.UID
@@ -117,6 +135,9 @@ func (o *ShowOptions) fresh(ctx context.Context, sessions []licensing.UserSessio
 		if grid.State(&sessions[i]) == licensing.SessionActive {
 			uids = append(uids, sessions[i].UID)
 		}
+	}
+	if !o.output.table() && !o.insists { // the objects are as they are recorded, unless it was stated that they are to be fresh
+		return nil, nil
 	}
 	refresher := o.freshness.refresher(o.cluster)
 	if refresher.ask == nil || len(uids) == 0 {

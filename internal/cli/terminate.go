@@ -8,9 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -37,6 +38,8 @@ type TerminateOptions struct {
 	message   string
 	yes       bool
 	dryRun    string
+	wait      bool
+	timeout   time.Duration
 
 	names  []string
 	client client.WithWatch
@@ -55,15 +58,18 @@ Before it does anything it says how many sessions of which pools end, and asks. 
 With --idle-over, what counts is what the gateway's replicas know at that moment, not the record, which may lag: nobody who works is ended. Where they
 cannot all be asked, nothing is ended, unless --refresh=false says that the record is good enough.
 
-The exit status is 0 if all of them have ended or are about to, and 1 if anything was left undone.`,
+The operator ends sessions within a second of being asked. The command waits for that and says how each ended, unless --wait=false says not to. It
+gives up when none of them has ended for as long as --timeout says; they then end once an operator runs.
+
+The exit status is 0 if all of them have ended (with --wait=false: or are about to), and 1 if anything was left undone.`,
 		Example: `  # One session
   kubectl seats terminate ann-web -n itsm --message "Maintenance at noon."
 
   # Who would be ended?
   kubectl seats terminate --pool service-desk --idle-over 2h --dry-run
 
-  # All sessions of a user, in a script
-  kubectl seats terminate -A --user 'CORP\ann' --yes`,
+  # All sessions of a user, in a script that does not wait for the ends
+  kubectl seats terminate -A --user 'CORP\ann' --yes --wait=false`,
 		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.Complete(args); err != nil {
@@ -81,11 +87,13 @@ The exit status is 0 if all of them have ended or are about to, and 1 if anythin
 	flags := cmd.Flags()
 	flags.Lookup("refresh").DefValue = "true"
 	flags.StringSliceVar(&o.states, "state", nil, "Only sessions of these states: Pending, Active. Default: both.")
-	flags.BoolVar(&o.all, "all", false, "All live sessions of the namespace.")
+	flags.BoolVar(&o.all, "all", false, "All live sessions of the namespace, or of all of them with -A.")
 	flags.StringVarP(&o.message, "message", "m", "", "What the sessions' clients are told; at most 1,024 characters.")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "Do not ask.")
 	flags.StringVar(&o.dryRun, "dry-run", dryRunNone, `"client" prints what would be ended, "server" has the API server check it as well; nothing is ended. Alone: client.`)
 	flags.Lookup("dry-run").NoOptDefVal = dryRunClient
+	flags.BoolVar(&o.wait, "wait", true, "Wait until they have ended.")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "With --wait: for how long none of them may end before it is given up; 0: for ever.")
 	completeFlags(cmd, c)
 	return cmd
 }
@@ -127,6 +135,8 @@ func (o *TerminateOptions) Validate() error {
 		return errors.New("a session's name stands for one in one namespace: give --namespace, or flags that choose")
 	case !slices.Contains([]string{dryRunNone, dryRunClient, dryRunServer}, o.dryRun):
 		return fmt.Errorf("--dry-run must be none, client or server: it is %q", o.dryRun)
+	case o.timeout < 0:
+		return errors.New("--timeout must not be negative")
 	case !o.yes && !o.Interactive && o.dryRun == dryRunNone:
 		return advise(errors.New("nobody can be asked whether to end sessions, since standard input is no terminal"), "Give --yes to end them all the same, or --dry-run to see which they are.")
 	}
@@ -164,7 +174,12 @@ func (o *TerminateOptions) Run(ctx context.Context) error {
 		}
 	}
 	results := o.end(ctx, chosen)
-	return errors.Join(missing, o.report(results))
+	var ended map[types.UID]end
+	var late error
+	if o.wait && o.dryRun == dryRunNone {
+		ended, late = o.await(ctx, chosen, results)
+	}
+	return errors.Join(missing, o.report(results, ended), late)
 }
 
 // end asks for the ends, and shows how far it is.
@@ -184,80 +199,4 @@ func (o *TerminateOptions) end(ctx context.Context, chosen []item) []terminate.R
 		}
 	}
 	return terminate.All(ctx, o.client, targets, request)
-}
-
-// report prints what became of each, and how many there were of each kind.
-func (o *TerminateOptions) report(results []terminate.Result) error {
-	after := ""
-	if o.dryRun == dryRunServer {
-		after = " (server dry run)"
-	}
-	var first error
-	undone := 0
-	for i := range results {
-		r := &results[i]
-		fmt.Fprintf(o.Streams.Out, "%s %s%s\n", o.called(&grid.Row{Namespace: r.Namespace, Name: r.Name}), became(r), after)
-		if !r.Done() {
-			undone++
-			if first == nil {
-				first = r.Err
-			}
-		}
-	}
-	if len(results) > 1 {
-		fmt.Fprintln(o.Streams.ErrOut, summary(results))
-	}
-	if undone == 0 {
-		return nil
-	}
-	about := subject{plural: "sessions", namespace: o.selection.namespace, role: "seatkeeper-session-admin"}
-	return fmt.Errorf("%d of %d sessions were not ended: %w", undone, len(results), explain(first, about))
-}
-
-// became says what became of a session.
-func became(r *terminate.Result) string {
-	switch r.Outcome {
-	case terminate.Asked:
-		return "asked to end"
-	case terminate.AskedBefore:
-		return "was asked to end before"
-	case terminate.Ended:
-		return "had ended before: " + orNone(printable(r.Message))
-	case terminate.Spared:
-		return "is in use again, and stays"
-	case terminate.Gone:
-		return "is gone"
-	case terminate.Forbidden:
-		return "not ended: you may not"
-	case terminate.NotTried:
-		return "not tried"
-	case terminate.Failed:
-	}
-	return "not ended: " + printable(r.Err.Error())
-}
-
-func summary(results []terminate.Result) string {
-	counts := terminate.Count(results)
-	var parts []string
-	for _, kind := range []struct {
-		outcome terminate.Outcome
-		says    string
-	}{
-		{terminate.Asked, "asked to end"}, {terminate.AskedBefore, "asked before"}, {terminate.Ended, "had ended"}, {terminate.Spared, "in use again"}, {terminate.Gone, "gone"},
-		{terminate.Forbidden, "not allowed"}, {terminate.Failed, "failed"}, {terminate.NotTried, "not tried"},
-	} {
-		if n := counts[kind.outcome]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, kind.says))
-		}
-	}
-	return fmt.Sprintf("%d sessions: %s.", len(results), strings.Join(parts, ", "))
-}
-
-// called is what a session is called in what is printed.
-func (o *TerminateOptions) called(r *grid.Row) string {
-	name := "usersession.licensing.seatkeeper.dev/" + r.Name
-	if o.selection.allNamespaces {
-		return r.Namespace + " " + name
-	}
-	return name
 }

@@ -48,7 +48,7 @@ type UsageOptions struct {
 func newUsageCommand(env Environment, c *cluster) *cobra.Command {
 	o := &UsageOptions{Environment: env, cluster: c}
 	cmd := &cobra.Command{
-		Use:   "usage POOL",
+		Use:   "usage [NAMESPACE/]POOL",
 		Short: "Show how much of a pool was used over time, as a chart, and how many seats would have been enough",
 		Long: `Show the connections of a pool that were open over time as a line, the licensed maximum as a dotted line, who was denied, and how many seats
 would have been enough.
@@ -116,13 +116,14 @@ func periodNames() []string {
 
 // Complete takes in the arguments, the terminal and the kubeconfig.
 func (o *UsageOptions) Complete(args []string) (err error) {
-	o.pool = args[0]
+	pool, err := o.cluster.pool(args[0])
+	if err != nil {
+		return err
+	}
+	o.namespace, o.pool = pool.Namespace, pool.Name
 	o.display = displayOf(o.Streams.Out)
 	if o.format == "" {
 		o.format = formatOf(o.file)
-	}
-	if o.namespace, err = o.cluster.namespace(); err != nil {
-		return err
 	}
 	o.client, err = o.cluster.client()
 	return err

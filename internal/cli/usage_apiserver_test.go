@@ -86,6 +86,17 @@ func TestUsageAgainstAnAPIServer(t *testing.T) {
 			}
 		}
 	})
+	t.Run("knows a pool by its namespace as well", func(t *testing.T) {
+		out, _, err := viewer.seats(ctx, "usage", "itsm/service-desk", "-o", "csv")
+		check(t, err)
+		if !strings.HasPrefix(out, "start,end,") {
+			t.Error(out)
+		}
+		_, _, err = viewer.seats(ctx, "usage", "itsm/service-desk", "-n", "other")
+		wantError(t, err, "pool itsm/service-desk is not of the namespace that --namespace names, other")
+		_, _, err = viewer.seats(ctx, "usage", "itsm/", "-n", "itsm")
+		wantError(t, err, "NAME or NAMESPACE/NAME")
+	})
 	t.Run("draws the named model of a combined pool", func(t *testing.T) {
 		out, _, err := viewer.seats(ctx, "usage", "service-desk", "-n", "itsm", "--model", "Named", "--period", "day")
 		check(t, err)
@@ -175,11 +186,11 @@ func TestUsageAgainstAnAPIServer(t *testing.T) {
 		record.Status.History = "1:nonsense"
 		check(t, api.Status().Update(ctx, record))
 		_, _, err := viewer.seats(ctx, "usage", "brand-new", "-n", "itsm")
-		wantError(t, err, `read the usage of license pool "brand-new"`, "delete the LicenseUsage to begin a new one")
+		wantError(t, err, `license pool "brand-new": the usage on record cannot be read`, "delete the LicenseUsage to begin a new one")
 	})
 	t.Run("says whom to ask for permission", func(t *testing.T) {
 		_, _, err := nobody.seats(ctx, "usage", "service-desk", "-n", "itsm")
-		wantError(t, err, "forbidden", "kubectl create rolebinding NAME --clusterrole=seatkeeper-pool-viewer --user=YOU -n itsm")
+		wantError(t, err, "forbidden", "kubectl create rolebinding NAME --clusterrole=seatkeeper-pool-viewer --user=nobody -n itsm")
 	})
 	t.Run("completes the names of pools", func(t *testing.T) {
 		out, _, err := viewer.seats(ctx, "__complete", "usage", "-n", "itsm", "s")

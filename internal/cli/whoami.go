@@ -26,6 +26,7 @@ type WhoAmIOptions struct {
 	Environment
 
 	cluster           *cluster
+	output            output
 	allNamespaces     bool
 	operatorNamespace string
 
@@ -34,7 +35,7 @@ type WhoAmIOptions struct {
 }
 
 func newWhoAmICommand(env Environment, c *cluster) *cobra.Command {
-	o := &WhoAmIOptions{Environment: env, cluster: c}
+	o := &WhoAmIOptions{Environment: env, cluster: c, output: newOutput(outputText, outputJSON, outputYAML)}
 	cmd := &cobra.Command{
 		Use:   "whoami",
 		Short: "Say who the cluster takes you for, what of seats you may see and do, and which sessions are yours",
@@ -42,6 +43,9 @@ func newWhoAmICommand(env Environment, c *cluster) *cobra.Command {
 yours: those whose user name is the name that the cluster knows you by, whatever its case.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if err := o.output.validate(); err != nil {
+				return err
+			}
 			if !o.allNamespaces {
 				if o.namespace, err = o.cluster.namespace(); err != nil {
 					return err
@@ -55,7 +59,33 @@ yours: those whose user name is the name that the cluster knows you by, whatever
 	}
 	cmd.Flags().BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "What may be done in all namespaces.")
 	cmd.Flags().StringVar(&o.operatorNamespace, "operator-namespace", refresh.OperatorNamespace, "Where the operator runs.")
+	o.output.bind(cmd)
 	return cmd
+}
+
+// identity is who asks and what of seats is theirs to see and do, as data.
+type identity struct {
+	UserName string   `json:"userName"`
+	Groups   []string `json:"groups,omitempty"`
+	// Namespace is where Rights hold; absent: in all.
+	Namespace string      `json:"namespace,omitempty"`
+	Rights    []rightData `json:"rights"`
+	// Sessions are the live ones of the user; absent: it may not be known.
+	Sessions []ownSession `json:"sessions,omitempty"`
+}
+
+type rightData struct {
+	Right   string `json:"right"`
+	Allowed bool   `json:"allowed"`
+	// Role is the shipped one that gives it.
+	Role string `json:"role"`
+}
+
+type ownSession struct {
+	Namespace string                 `json:"namespace"`
+	Name      string                 `json:"name"`
+	Pool      string                 `json:"pool"`
+	State     licensing.SessionState `json:"state"`
 }
 
 // right is one thing that one may be allowed to do.
@@ -91,40 +121,72 @@ func (o *WhoAmIOptions) Run(ctx context.Context) error {
 	if err := o.client.Create(ctx, review); err != nil {
 		return explain(err, subject{})
 	}
-	me := &review.Status.UserInfo
-	fmt.Fprintf(o.Streams.Out, "You are %s", printable(me.Username))
-	if len(me.Groups) > 0 {
-		fmt.Fprintf(o.Streams.Out, ", of the groups %s", printable(strings.Join(me.Groups, ", ")))
-	}
-	where := "in namespace " + o.namespace
-	if o.allNamespaces {
-		where = "in all namespaces"
-	}
-	fmt.Fprintf(o.Streams.Out, ".\n\nWhat you may do %s:\n", where)
-	table := printers.GetNewTabWriter(o.Streams.Out)
+	me := &identity{UserName: review.Status.UserInfo.Username, Groups: review.Status.UserInfo.Groups, Namespace: o.namespace}
 	seesSessions := false
 	for _, r := range rights() {
 		may, err := o.may(ctx, &r)
 		if err != nil {
 			return explain(err, subject{})
 		}
-		says, lets := "yes", ""
-		if !may {
-			says, lets = "no", r.role+" lets one"
-		}
+		me.Rights = append(me.Rights, rightData{r.does, may, r.role})
 		if r.does == seeSessions {
 			seesSessions = may
 		}
-		fmt.Fprintln(table, strings.TrimRight(fmt.Sprintf("  %s\t%s\t%s", r.does, says, lets), "\t "))
+	}
+	var rows []grid.Row
+	if seesSessions {
+		var err error
+		if rows, err = o.mine(ctx, me.UserName); err != nil {
+			return err
+		}
+	}
+	if !o.output.table() {
+		for i := range rows {
+			me.Sessions = append(me.Sessions, ownSession{rows[i].Namespace, rows[i].Name, rows[i].Pool, rows[i].State})
+		}
+		return o.output.data(o.Streams.Out, me)
+	}
+	return o.tell(me, seesSessions, rows)
+}
+
+// tell says it in sentences and tables.
+func (o *WhoAmIOptions) tell(me *identity, seesSessions bool, rows []grid.Row) error {
+	out := o.Streams.Out
+	fmt.Fprintf(out, "You are %s", printable(me.UserName))
+	if len(me.Groups) > 0 {
+		fmt.Fprintf(out, ", of the groups %s", printable(strings.Join(me.Groups, ", ")))
+	}
+	where := "in namespace " + o.namespace
+	if o.allNamespaces {
+		where = "in all namespaces"
+	}
+	fmt.Fprintf(out, ".\n\nWhat you may do %s:\n", where)
+	table := printers.GetNewTabWriter(out)
+	for _, r := range me.Rights {
+		says, lets := "yes", ""
+		if !r.Allowed {
+			says, lets = "no", r.Role+" lets one"
+		}
+		fmt.Fprintln(table, strings.TrimRight(fmt.Sprintf("  %s\t%s\t%s", r.Right, says, lets), "\t "))
 	}
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if !seesSessions {
-		fmt.Fprintln(o.Streams.Out, "\nWhich sessions are yours cannot be said: you may not see them.")
-		return nil
+	switch {
+	case !seesSessions:
+		_, err := fmt.Fprintln(out, "\nWhich sessions are yours cannot be said: you may not see them.")
+		return err
+	case len(rows) == 0:
+		_, err := fmt.Fprintln(out, "\nNo live session is yours.")
+		return err
 	}
-	return o.mine(ctx, me.Username)
+	fmt.Fprintln(out, "\nYour live sessions:")
+	sessions := &sessionsTable{seats: true, namespaces: o.allNamespaces, reader: o.Reader}
+	lines := [][]string{sessions.header()}
+	for i := range rows {
+		lines = append(lines, sessions.row(&rows[i], "", o.Clock.Now()))
+	}
+	return columns(out, lines)
 }
 
 func (o *WhoAmIOptions) may(ctx context.Context, r *right) (bool, error) {
@@ -144,27 +206,17 @@ func (o *WhoAmIOptions) may(ctx context.Context, r *right) (bool, error) {
 	return true, nil
 }
 
-// mine lists the live sessions of who asks.
-func (o *WhoAmIOptions) mine(ctx context.Context, me string) error {
+// mine are the live sessions of who asks.
+func (o *WhoAmIOptions) mine(ctx context.Context, me string) ([]grid.Row, error) {
 	s := &selection{namespace: o.namespace, chunk: defaultChunk, labels: labels.Everything(), fields: fields.Everything(), filter: grid.Filter{States: grid.Live()}}
-	table := &sessionsTable{seats: true, namespaces: o.allNamespaces, reader: o.Reader}
-	rows := [][]string{table.header()}
+	var rows []grid.Row
 	_, err := s.pages(ctx, o.client, func(page []licensing.UserSession) error {
 		for i := range page {
 			if grid.Own(page[i].Spec.UserName, me) {
-				row := grid.NewRow(&page[i], true)
-				rows = append(rows, table.row(&row, "", o.Clock.Now()))
+				rows = append(rows, grid.NewRow(&page[i], true))
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if len(rows) == 1 {
-		fmt.Fprintln(o.Streams.Out, "\nNo live session is yours.")
-		return nil
-	}
-	fmt.Fprintln(o.Streams.Out, "\nYour live sessions:")
-	return columns(o.Streams.Out, rows)
+	return rows, err
 }

@@ -5,9 +5,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -19,14 +22,15 @@ type WhyOptions struct {
 	Environment
 
 	cluster   *cluster
+	output    output
 	names     []string
 	namespace string
 	client    client.WithWatch
 }
 
 func newWhyCommand(env Environment, c *cluster) *cobra.Command {
-	o := &WhyOptions{Environment: env, cluster: c}
-	return &cobra.Command{
+	o := &WhyOptions{Environment: env, cluster: c, output: newOutput(outputText, outputJSON, outputYAML)}
+	cmd := &cobra.Command{
 		Use:   "why SESSION...",
 		Short: "Say why a session was granted, waits, was denied or ended",
 		Long: `Say in sentences why a session was granted, waits, was denied or ended, each with its time and the word that conditions, Events and the
@@ -43,9 +47,36 @@ why, and metrics and the pool's usage count it.`,
 			if err := o.Complete(args); err != nil {
 				return err
 			}
+			if err := o.output.validate(); err != nil {
+				return err
+			}
 			return o.Run(cmd.Context())
 		},
 	}
+	o.output.bind(cmd)
+	return cmd
+}
+
+// story is why a session stands as it does, as data.
+type story struct {
+	Namespace string                 `json:"namespace"`
+	Name      string                 `json:"name"`
+	State     licensing.SessionState `json:"state"`
+	Story     []sentence             `json:"story"`
+}
+
+// sentence is one of a story.
+type sentence struct {
+	// Time is when it happened; absent: it is so now.
+	Time time.Time `json:"time,omitzero"`
+	// Reason is the word that conditions and Events use for it.
+	Reason string `json:"reason,omitempty"`
+	Text   string `json:"text"`
+}
+
+// stories are those of several sessions.
+type stories struct {
+	Items []story `json:"items"`
 }
 
 // Complete takes in the arguments and the kubeconfig.
@@ -61,26 +92,51 @@ func (o *WhyOptions) Complete(args []string) (err error) {
 // Run tells of the sessions that exist; the error tells of the others.
 func (o *WhyOptions) Run(ctx context.Context) error {
 	sessions, err := readSessions(ctx, o.client, o.namespace, o.names)
+	all := stories{Items: []story{}}
 	for i := range sessions {
 		s := &sessions[i]
-		pool := &licensing.LicensePool{}
-		switch failed := o.client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: s.Spec.PoolRef.Name}, pool); {
-		case failed != nil && client.IgnoreNotFound(failed) == nil:
-			fmt.Fprintf(o.Streams.ErrOut, "There is no pool %s in namespace %s at present.\n", s.Spec.PoolRef.Name, s.Namespace)
-			pool = nil
-		case failed != nil:
-			pool = nil
+		told := grid.Why(s, o.pool(ctx, s), o.Clock.Now())
+		if !o.output.table() {
+			all.Items = append(all.Items, storyOf(s, told))
+			continue
 		}
 		if i > 0 {
 			fmt.Fprintln(o.Streams.Out)
 		}
-		row := grid.NewRow(s, true)
-		fmt.Fprintf(o.Streams.Out, "%s: %s\n", s.Name, row.State)
-		for _, told := range grid.Why(s, pool, o.Clock.Now()) {
-			o.tell(told)
+		fmt.Fprintf(o.Streams.Out, "%s: %s\n", s.Name, grid.State(s))
+		for _, t := range told {
+			o.tell(t)
 		}
 	}
-	return err
+	switch {
+	case o.output.table() || len(sessions) == 0:
+		return err
+	case len(o.names) == 1:
+		return errors.Join(o.output.data(o.Streams.Out, all.Items[0]), err)
+	default:
+		return errors.Join(o.output.data(o.Streams.Out, all), err)
+	}
+}
+
+// pool is that of a session; nil: it is not known.
+func (o *WhyOptions) pool(ctx context.Context, s *licensing.UserSession) *licensing.LicensePool {
+	pool := &licensing.LicensePool{}
+	err := o.client.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: s.Spec.PoolRef.Name}, pool)
+	if err == nil {
+		return pool
+	}
+	if apierrors.IsNotFound(err) {
+		fmt.Fprintf(o.Streams.ErrOut, "There is no pool %s in namespace %s at present.\n", s.Spec.PoolRef.Name, s.Namespace)
+	}
+	return nil
+}
+
+func storyOf(s *licensing.UserSession, told []grid.Told) story {
+	data := story{Namespace: s.Namespace, Name: s.Name, State: grid.State(s)}
+	for _, t := range told {
+		data.Story = append(data.Story, sentence{t.Time, t.Reason, t.Text})
+	}
+	return data
 }
 
 func (o *WhyOptions) tell(t grid.Told) {
