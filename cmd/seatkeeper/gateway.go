@@ -97,6 +97,7 @@ func (p *process) addGateway(ctx context.Context) error {
 			}))
 		},
 		func() error { return p.manager.AddReadyzCheck("gateway", server.Ready) },
+		func() error { p.server = server; return nil },
 	} {
 		if err := add(); err != nil {
 			return err

@@ -49,5 +49,7 @@ func (p *process) lead(ctx context.Context) error {
 		return fmt.Errorf("setting up the histories' controller: %w", err)
 	}
 	defer controllers.ForgetHolds()
+	p.leads.Store(true)
+	defer p.leads.Store(false)
 	return manager.Start(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap/zapcore"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
@@ -50,7 +51,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "run" {
 		os.Exit(runCommand())
 	}
-	o := &options{}
+	o := &options{zap: zap.Options{StacktraceLevel: zapcore.PanicLevel}} // where in a library an API server's answer was met tells nobody anything
 	o.bind(flag.CommandLine)
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), usage)
@@ -94,6 +95,9 @@ func (o *options) run() error {
 	}
 	if o.namespaces != "" && slices.Contains(strings.Split(o.namespaces, ","), "") {
 		return errors.New("--namespaces must be names separated by single commas; leave it out to serve all namespaces")
+	}
+	if err := o.freePorts(ctx); err != nil {
+		return err
 	}
 	config, err := ctrl.GetConfig()
 	if err != nil {

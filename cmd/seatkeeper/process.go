@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
@@ -32,6 +33,7 @@ import (
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/activity"
 	"github.com/seatkeeper/seatkeeper/internal/election"
+	"github.com/seatkeeper/seatkeeper/internal/gateway"
 	poolusage "github.com/seatkeeper/seatkeeper/internal/usage"
 	"github.com/seatkeeper/seatkeeper/internal/witness"
 )
@@ -62,6 +64,9 @@ type process struct {
 	recorder *activity.Recorder
 	sweeper  *activity.Sweeper
 	denials  *poolusage.Counter
+	server   *gateway.Server // nil: there is none
+	// leads says whether this replica leads.
+	leads atomic.Bool
 }
 
 func newProcess(ctx context.Context, o *options, config *rest.Config) (*process, error) {
@@ -114,6 +119,7 @@ func (p *process) run(ctx context.Context) error {
 	}
 	err := errors.Join(
 		p.addGateway(ctx),
+		p.manager.Add(everywhere(p.sayServing)),
 		p.manager.Add(p.sweeper),
 		p.manager.Add(lead),
 		p.manager.AddHealthzCheck("ping", healthz.Ping),

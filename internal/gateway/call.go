@@ -107,7 +107,7 @@ func (c *call) sendJSON(document any) {
 		c.refuse(&problem{Problem: gatewayapi.NewProblem(gatewayapi.ReasonInternal, "The answer cannot be written as JSON.")})
 		return
 	}
-	c.send(http.StatusOK, data)
+	c.send(http.StatusOK, append(data, '\n'))
 }
 
 // noContent answers that it is done.

@@ -202,3 +202,23 @@ func TestModels(t *testing.T) {
 		}
 	}
 }
+
+// What a terminal shows after an answer begins on a line of its own.
+func TestJSONEndsWithANewline(t *testing.T) {
+	w := newWorld(t)
+	w.pool(5)
+	w.leader()
+	signedOn := (<-w.login(t.Context(), "", `{"userName":"ann"}`)).wants(http.StatusCreated)
+	session := read[gatewayapi.SignedOn](signedOn).Token
+	for name, a := range map[string]*answer{
+		"a login":     signedOn,
+		"a heartbeat": w.do("POST", "/v1/session/heartbeat", session, `{"active":true}`).wants(http.StatusOK),
+		"a session":   w.do("GET", "/v1/session", session, "").wants(http.StatusOK),
+		"a pool":      w.do("GET", "/v1/namespaces/itsm/pools/desk", portalToken, "").wants(http.StatusOK),
+		"a problem":   w.do("GET", "/v1/session", "nonsense", "").wants(http.StatusUnauthorized),
+	} {
+		if body := a.Body.String(); !strings.HasSuffix(body, "}\n") || strings.HasSuffix(body, "\n\n") {
+			t.Errorf("%s: %q", name, body)
+		}
+	}
+}

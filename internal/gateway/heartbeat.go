@@ -42,7 +42,7 @@ func (g calls) SendHeartbeat(w http.ResponseWriter, r *http.Request) {
 		c.refuse(p)
 		return
 	}
-	c.answer = appendHeartbeat(c.answer, &outcome)
+	c.answer = append(appendHeartbeat(c.answer, &outcome), '\n')
 	c.send(http.StatusOK, c.answer)
 }
 

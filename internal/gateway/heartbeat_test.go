@@ -33,7 +33,7 @@ func TestHeartbeatIsAnsweredFromMemory(t *testing.T) {
 	w.away()
 	w.clock.SetTime(nine.Add(10 * time.Minute))
 	a := w.do("POST", "/v1/session/heartbeat", token, `{"active":true,"unsavedWork":false}`).wants(http.StatusOK)
-	if want := `{"state":"Active","timeoutTime":"2026-03-02T09:40:00Z","prompt":false,"keepAlive":true,"heartbeatIntervalSeconds":30}`; a.Body.String() != want {
+	if want := `{"state":"Active","timeoutTime":"2026-03-02T09:40:00Z","prompt":false,"keepAlive":true,"heartbeatIntervalSeconds":30}` + "\n"; a.Body.String() != want {
 		t.Errorf("answered %s, want %s", a.Body, want)
 	}
 	w.clock.SetTime(nine.Add(39*time.Minute + 30*time.Second))

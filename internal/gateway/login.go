@@ -126,7 +126,7 @@ func (g *Gateway) answer(c *call, l *login, s *licensing.UserSession) {
 		h := c.Header()
 		h["Content-Type"], h["Cache-Control"] = jsonType, noStore
 		c.WriteHeader(status)
-		if _, err = c.Write(data); err == nil {
+		if _, err = c.Write(append(data, '\n')); err == nil {
 			if err = http.NewResponseController(c.ResponseWriter).Flush(); errors.Is(err, http.ErrNotSupported) {
 				err = nil
 			}

@@ -5,6 +5,7 @@ package operator_test
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"os/exec"
@@ -29,6 +30,12 @@ type operator struct {
 // startOperator starts the operator with its own service account's permissions.
 func startOperator(args ...string) *operator {
 	GinkgoHelper()
+	return startOperatorTo(GinkgoWriter, args...)
+}
+
+// startOperatorTo starts one that says what it says to somebody.
+func startOperatorTo(said io.Writer, args ...string) *operator {
+	GinkgoHelper()
 	free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	Expect(err).NotTo(HaveOccurred())
 	probes := free.Addr().String()
@@ -37,7 +44,7 @@ func startOperator(args ...string) *operator {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(files, "seatkeeper"), append([]string{
 		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes,
 	}, args...)...)
-	cmd.Stdout, cmd.Stderr = GinkgoWriter, GinkgoWriter
+	cmd.Stdout, cmd.Stderr = said, said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	Expect(cmd.Start()).To(Succeed())
 	o := &operator{cmd: cmd, probes: probes, done: make(chan error, 1)}
