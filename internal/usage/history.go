@@ -80,6 +80,14 @@ func (h *History) DefaultPeriod(now time.Time) Period {
 // Through is up to when it tells what happened; zero: it knows nothing.
 func (h *History) Through() time.Time { return instant(h.through) }
 
+// Disputed is up to when a clock told that may have been wrong, since a later teller's was far behind it (Resume): what is after Through is not shown before its time comes. Zero: none did.
+func (h *History) Disputed() time.Time {
+	if h.disputed <= h.through {
+		return time.Time{}
+	}
+	return instant(h.disputed)
+}
+
 // Connected is the number of connections open at Through.
 func (h *History) Connected(m Model) int { return h.open[m.index()].level }
 
