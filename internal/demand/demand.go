@@ -28,7 +28,7 @@ func History(record *licensing.LicenseUsage) (*usage.History, error) {
 }
 
 // Advise says how many seats of a model would have been enough in the period that ends now, if this share of the demand may be turned away (0 to 1; concurrent seats alone). Of a pool that is
-// gone, which is nil, nobody knows how many seats are held. A record that runs ahead of the clock gives no advice, and the reasoning says why.
+// gone, which is nil, nobody knows how many seats are held. A record that runs ahead of the clock gives no advice, and the reasoning says why; it says so as well while a part was told by another clock.
 func Advise(pool *licensing.LicensePool, record *licensing.LicenseUsage, history *usage.History, model usage.Model, period usage.Period, share float64, now time.Time) *usage.Advice {
 	if ahead := Ahead(history, now); ahead != "" {
 		return &usage.Advice{Model: model, Period: period, Share: share, Licensed: usage.NotLicensed, Enough: usage.Unknown, Comfortable: usage.Unknown,
@@ -41,7 +41,11 @@ func Advise(pool *licensing.LicensePool, record *licensing.LicenseUsage, history
 	if n := record.Status.Named; n != nil && n.DormantAccounts != nil {
 		q.Dormant = int(*n.DormantAccounts)
 	}
-	return history.Advise(q)
+	advice := history.Advise(q)
+	if until := history.Disputed(); !until.IsZero() {
+		advice.Reasoning += " The operator's clock was set back: what it had told before of the time up to " + until.UTC().Format(time.RFC3339) + " may be wrong."
+	}
+	return advice
 }
 
 // Ahead says in a sentence that a record tells of a time that is still to come, so that what it tells of the last time may be wrong as well; empty: it does not.

@@ -67,3 +67,21 @@ func TestARecordThatRunsAheadGivesNoAdvice(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// Once a leader with another clock went on with the history, there is advice again, and a word on what was told before.
+func TestADisputedRecordSaysSo(t *testing.T) {
+	h := until(noon.AddDate(0, 0, 3))
+	if ahead := h.Resume(noon); ahead == 0 {
+		t.Fatal("must be ahead")
+	}
+	if text := Ahead(h, noon); text != "" {
+		t.Errorf("it ends now: %s", text)
+	}
+	a := Advise(nil, &licensing.LicenseUsage{}, h, usage.Concurrent, usage.Week, 0, noon)
+	if a.Peak != 1 || !strings.HasSuffix(a.Reasoning, "what it had told before of the time up to 2026-03-05T12:00:00Z may be wrong.") {
+		t.Errorf("%+v", a)
+	}
+	if a = Advise(nil, &licensing.LicenseUsage{}, until(noon), usage.Concurrent, usage.Week, 0, noon); strings.Contains(a.Reasoning, "clock") {
+		t.Error(a.Reasoning)
+	}
+}
