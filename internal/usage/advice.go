@@ -141,7 +141,7 @@ func (a *Advice) adviseConcurrent(levels spread, want int) {
 	case a.Share > 0 && a.Enough < a.Peak:
 		say = append(say, fmt.Sprintf("With %d, %s of the demand would have been turned away (at most %s was asked for).", a.Enough, percent(a.Turned), percent(a.Share)))
 	case a.Denials.True == 0:
-		say = append(say, "Nobody was turned away for want of a seat.")
+		say = append(say, "Nobody was truly denied for want of a seat.")
 	}
 	if a.Enough > 0 {
 		say = append(say, fmt.Sprintf("%d would leave 10%% headroom.", a.Comfortable))

@@ -37,7 +37,7 @@ func TestThePeakIsEnoughForEverybody(t *testing.T) {
 	if a.Enough != 31 || a.Comfortable != 34 || a.Peak != 31 || a.Licensed != 50 || a.Turned != 0 {
 		t.Errorf("%+v", a)
 	}
-	want := "31 of 50 seats was the most ever in use in 30 days. Nobody was turned away for want of a seat. 34 would leave 10% headroom."
+	want := "31 of 50 seats was the most ever in use in 30 days. Nobody was truly denied for want of a seat. 34 would leave 10% headroom."
 	if a.Reasoning != want {
 		t.Errorf("%s", a.Reasoning)
 	}
