@@ -241,12 +241,14 @@ func (d *demo) hints() []string {
 	}
 	return []string{
 		". " + environment + "   # sets KUBECONFIG, PATH, GATEWAY and POOL",
-		"kubectl get pools,usessions -n " + d.pool.Namespace,
+		"kubectl seats sessions -n " + d.pool.Namespace + " -w   # who is on, as they come and go",
+		"kubectl seats usage " + d.pool.Name + " -n " + d.pool.Namespace + "   # a chart, and advice",
+		"kubectl seats terminate NAME -n " + d.pool.Namespace + "   # ends a session; its client is told",
 		"TOKEN=$(kubectl create token " + applicationAccount + " -n " + d.pool.Namespace + " --audience=" + audience + ")",
 		`curl $POOL/sessions --oauth2-bearer $TOKEN --json '{"userName": "me"}'`,
-		"kubectl delete usession -n " + d.pool.Namespace + " NAME     # ends a session; its client is told",
 		"kubectl edit pool -n " + d.pool.Namespace + " " + d.pool.Name + "   # buys seats",
-		"kubectl seats pools -n " + d.pool.Namespace,
+		"kubectl get pools,usessions,lusage -n " + d.pool.Namespace,
+		"kubectl seats console -n " + d.pool.Namespace + "   # all of it in a browser",
 	}
 }
 
