@@ -183,7 +183,7 @@ func (r *LicenseUsageReconciler) write(ctx context.Context, key types.Namespaced
 		told := r.tell(key, l, object)
 		if told.unreadable != nil {
 			r.tellUnreadable(ctx, l, object, told.unreadable)
-			return false, nil
+			return told.dropped, nil
 		}
 		if told.status == nil {
 			return told.dropped, nil
@@ -231,7 +231,7 @@ func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object 
 	case l.history == nil || l.revision != object.ResourceVersion:
 		h, err := usage.Decode(object.Status.History)
 		if err != nil {
-			return toldUsage{unreadable: err}
+			return toldUsage{unreadable: err, dropped: r.drop(key, l)}
 		}
 		told.ahead = h.Resume(to)
 		l.history, l.revision = h, object.ResourceVersion
@@ -271,12 +271,13 @@ func quietTime(h *usage.History, retention time.Duration) time.Duration {
 	return max(usageEvery, min(longest, retention/2))
 }
 
-// drop forgets a pool that is gone, once its last records are.
+// drop forgets a pool that is gone, once its last records and accounts are: no watch would show those anew when the pool is applied again.
 func (r *LicenseUsageReconciler) drop(key types.NamespacedName, l *line) bool {
-	if l.timeline.Sessions() > 0 {
+	if l.pool != nil || l.timeline.Sessions() > 0 || len(l.accounts) > 0 {
 		return false
 	}
 	delete(r.lines, key)
+	dropUsageMetrics(key)
 	return true
 }
 

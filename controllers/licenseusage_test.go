@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
@@ -557,4 +558,64 @@ func TestAWatchThatIsLostDuringAWriteIsAGapAfterIt(t *testing.T) {
 		t.Fatal("nothing was written")
 	}
 	d.check(lost.Add(-usageSettles), lost)
+}
+
+func TestAccountsAreKnownAfterTheirPoolIsAppliedAgain(t *testing.T) {
+	d := newDiary(t, keptPool().Named(3).Obj())
+	c := d.clerk()
+	a := MakeLicenseAccount("ann").Pool("p").User("ann").Named().UID("ann").Licensed(metav1.ConditionTrue, licensing.ReasonSeatHeld).Obj()
+	c.r.putAccount(a)
+	d.passes(2 * time.Minute)
+	d.removePool()
+	c.r.dropAccount(a)
+	if len(c.r.lines) != 1 {
+		t.Error("the pool is forgotten before it is told that it is gone")
+	}
+	c.r.putAccount(a)
+	d.passes(2 * time.Minute)
+	d.apply(keptPool().Named(3).Obj()) // the account is as it was: no watch shows it anew
+	if l := c.r.lines[poolKey]; len(l.accounts) != 1 {
+		t.Errorf("%d accounts are known", len(l.accounts))
+	}
+	d.removePool()
+	c.r.dropAccount(a)
+	d.passes(time.Minute)
+	if len(c.r.lines) != 0 {
+		t.Error("a pool that is gone, with its accounts, is still remembered")
+	}
+	c.r.putAccount(a) // of a pool that never was
+	c.r.dropAccount(a)
+	if len(c.r.lines) != 0 {
+		t.Error("a pool that never was is remembered")
+	}
+}
+
+func TestAPoolThatIsGoneLeavesNoSeries(t *testing.T) {
+	d := newDiary(t, keptPool().Obj())
+	d.clerk()
+	d.logon("s", "ann")
+	d.passes(3 * time.Minute)
+	d.removePool()
+	d.logoff("s")
+	d.passes(3 * time.Minute)
+	d.delete("s")
+	d.passes(3 * time.Minute)
+	if left := usageWrites.DeletePartialMatch(prometheus.Labels{"namespace": DefaultNamespace, "pool": "p"}); left != 0 {
+		t.Errorf("%d series are left", left)
+	}
+}
+
+func TestAPoolThatIsGoneIsForgottenThoughItsHistoryCannotBeRead(t *testing.T) {
+	d := newDiary(t, keptPool().Obj())
+	c := d.clerk()
+	d.passes(2 * time.Minute)
+	object, _ := d.stored()
+	object.Status.History = "cut off"
+	d.must(d.api.Status().Update(t.Context(), object))
+	d.passes(2 * time.Minute)
+	d.removePool()
+	d.passes(time.Minute)
+	if len(c.r.lines) != 0 {
+		t.Error("it is still remembered")
+	}
 }

@@ -121,7 +121,7 @@ func (r *LicenseUsageReconciler) putPool(pool *licensing.LicensePool) {
 	defer r.mu.Unlock()
 	l := r.line(client.ObjectKeyFromObject(pool))
 	changed := l.pool == nil || l.pool.UID != pool.UID || l.pool.Generation != pool.Generation
-	l.pool = pool
+	l.pool, l.queued = pool, true
 	if changed {
 		r.license(l)
 	}
@@ -182,5 +182,8 @@ func (r *LicenseUsageReconciler) dropAccount(a *licensing.LicenseAccount) {
 	defer r.mu.Unlock()
 	if l, ok := r.lines[poolOf(a)]; ok {
 		delete(l.accounts, a.UID)
+		if !l.queued { // of a pool that never was: otherwise its reconcile drops it, when all is told
+			r.drop(poolOf(a), l)
+		}
 	}
 }
