@@ -181,7 +181,7 @@ func (r *LicenseUsageReconciler) write(ctx context.Context, key types.Namespaced
 			return false, fmt.Errorf("reading the history: %w", err)
 		}
 		told := r.tell(key, l, object)
-		if told.unreadable != nil {
+		if told.unreadable != "" {
 			r.tellUnreadable(ctx, l, object, told.unreadable)
 			return told.dropped, nil
 		}
@@ -211,8 +211,8 @@ type toldUsage struct {
 	status *licensing.LicenseUsageStatus
 	// dropped: nothing is left of the pool.
 	dropped bool
-	// unreadable is why the history cannot be read.
-	unreadable error
+	// unreadable is why the history cannot be read; empty: it can.
+	unreadable string
 	// ahead is how far ahead of this manager's clock the history ended, so that it goes on from an earlier time.
 	ahead time.Duration
 }
@@ -231,7 +231,7 @@ func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object 
 	case l.history == nil || l.revision != object.ResourceVersion:
 		h, err := usage.Decode(object.Status.History)
 		if err != nil {
-			return toldUsage{unreadable: err, dropped: r.drop(key, l)}
+			return toldUsage{unreadable: err.Error(), dropped: r.drop(key, l)}
 		}
 		told.ahead = h.Resume(to)
 		l.history, l.revision = h, object.ResourceVersion

@@ -14,7 +14,7 @@ import (
 )
 
 // tellUnreadable says once of each revision that the history cannot be read. The object is left as it is: another version of the operator, or an administrator's copy, may still make something of it.
-func (r *LicenseUsageReconciler) tellUnreadable(ctx context.Context, l *line, object *licensing.LicenseUsage, why error) {
+func (r *LicenseUsageReconciler) tellUnreadable(ctx context.Context, l *line, object *licensing.LicenseUsage, why string) {
 	r.mu.Lock()
 	again := l.unreadable == object.ResourceVersion
 	l.unreadable = object.ResourceVersion
@@ -22,9 +22,9 @@ func (r *LicenseUsageReconciler) tellUnreadable(ctx context.Context, l *line, ob
 	if again {
 		return
 	}
-	log.FromContext(ctx).Error(why, "The pool's history is left as it is, and nothing is added to it")
+	log.FromContext(ctx).Info("The pool's history cannot be read; it is left as it is, and nothing is added to it", "why", why)
 	r.Recorder.Eventf(object, nil, corev1.EventTypeWarning, licensing.ReasonHistoryUnreadable, "ReadHistory", "%s",
-		cut("The history is left as it is, and nothing is added to it: "+why.Error()+".", maxNote))
+		cut("The history is left as it is, and nothing is added to it: "+why+".", maxNote))
 }
 
 // tellDisagreed says that the history ended far ahead of this manager's clock, once an hour at the most.

@@ -50,7 +50,7 @@ func TestActivityIsAnsweredFromMemory(t *testing.T) {
 	if n := w.count("patch") + w.count("create") + w.count("get"); n != 0 {
 		t.Errorf("%d calls of the API server", n)
 	}
-	if none := w.do("POST", "/v1/activity", "", question("unknown")).wants(http.StatusOK).Body.String(); none != `{"sessions":[]}` + "\n" {
+	if none := w.do("POST", "/v1/activity", "", question("unknown")).wants(http.StatusOK).Body.String(); none != `{"sessions":[]}`+"\n" {
 		t.Errorf("of none: %s", none)
 	}
 }
