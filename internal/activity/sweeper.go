@@ -165,19 +165,21 @@ func (s *Sweeper) CutOff() bool {
 	return last != 0 && s.Clock.Now().Sub(time.Unix(0, last)) > witness.SilentAfter
 }
 
-// Finish writes down all that is known, and takes the Lease away if that went well: nobody has to wait for this replica then.
-func (s *Sweeper) Finish() {
+// Finish writes down all that is known, and takes the Lease away if that went well: nobody has to wait for this replica then. It says whether all is written down; if not, it is as if the
+// replica had crashed.
+func (s *Sweeper) Finish() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
 	defer cancel()
 	uids := s.Recorder.Unwritten()
 	if err := s.write(ctx, uids, cmp.Or(s.Parallel, parallelWrites)); err != nil {
 		s.Log.Error(err, "Not all that clients told is written down; others wait for this replica's clients to be heard elsewhere", "sessions", len(uids))
-		return
+		return false
 	}
 	s.tellDenials(ctx)
 	if err := s.Lease.Remove(ctx); err != nil {
 		s.Log.Error(err, "The replica's lease could not be removed")
 	}
+	return true
 }
 
 // tellDenials tells the last denials before the Lease goes: who watches it sees how it was at its end.

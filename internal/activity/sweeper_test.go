@@ -207,7 +207,9 @@ func TestWhatIsKnownIsWrittenBeforeAReplicaStops(t *testing.T) {
 	}
 	w.at(5 * minute).active(a)
 	w.bare(b)
-	w.sweeper.Finish()
+	if !w.sweeper.Finish() {
+		t.Error("all is written down, and it does not say so")
+	}
 	if got := after(w.record(a).Status.LastActivityTime); got != 5*minute {
 		t.Errorf("recorded %s", got)
 	}
@@ -225,7 +227,9 @@ func TestAReplicaThatCannotWriteLeavesItsLease(t *testing.T) {
 	}
 	w.at(5 * minute).active(s)
 	w.refuse = func() error { return errors.New("connection refused") }
-	w.sweeper.Finish()
+	if w.sweeper.Finish() {
+		t.Error("nothing is written down, and it says so")
+	}
 	if w.swept() != 0 {
 		t.Errorf("swept %s", w.swept())
 	}

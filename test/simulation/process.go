@@ -94,8 +94,7 @@ func (p *process) run(t *task) {
 		t.sleep(max(time.Millisecond, time.Second-p.w.now.Sub(began)))
 	}
 	p.w.note("%s writes down what it knows", p.name)
-	p.sweeper.Finish()
-	p.flushed = true
+	p.flushed = p.sweeper.Finish()
 	p.end("stopped in order")
 }
 
