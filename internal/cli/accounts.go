@@ -53,15 +53,7 @@ func newAccountsCommand(env Environment, c *cluster) *cobra.Command {
   # Who is signed on, in all namespaces
   kubectl seats accounts -A --connected`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.Complete(); err != nil {
-				return err
-			}
-			if err := o.Validate(); err != nil {
-				return err
-			}
-			return o.Run(cmd.Context())
-		},
+		RunE: runs(o),
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
@@ -76,7 +68,7 @@ func newAccountsCommand(env Environment, c *cluster) *cobra.Command {
 }
 
 // Complete takes in the flags and the kubeconfig.
-func (o *AccountsOptions) Complete() (err error) {
+func (o *AccountsOptions) Complete([]string) (err error) {
 	if !o.allNamespaces {
 		if o.namespace, err = o.cluster.namespace(); err != nil {
 			return err
@@ -158,22 +150,8 @@ func (o *AccountsOptions) pages(ctx context.Context, visit func([]licensing.Lice
 		_, name := grid.PoolOf(o.pools[0])
 		options.FieldSelector = fields.OneTermEqualSelector(fieldPool, name)
 	}
-	for {
-		page := &licensing.LicenseAccountList{}
-		if err := o.client.List(ctx, page, options); err != nil {
-			if next, ok := onwards(err); ok && options.Continue != "" {
-				options.Continue = next
-				continue
-			}
-			return explain(err, o.subject("seatkeeper-viewer"))
-		}
-		if err := visit(page.Items); err != nil {
-			return err
-		}
-		if options.Continue = page.Continue; options.Continue == "" {
-			return nil
-		}
-	}
+	_, err := eachPage(ctx, o.client, &licensing.LicenseAccountList{}, options, o.subject("seatkeeper-viewer"), func(page *licensing.LicenseAccountList) error { return visit(page.Items) })
+	return err
 }
 
 func (o *AccountsOptions) subject(role string) subject {

@@ -68,6 +68,16 @@ func (s *site) details(t *testing.T) {
 			t.Error(out)
 		}
 	})
+	t.Run("names the session whose seat another shares", func(t *testing.T) {
+		sharer := session("sharer", "itsm").User("INA").Active(licensing.SeatConcurrent, string(full.UID), noon).LastActivity(noon).Obj()
+		s.make(t, sharer)
+		out, _, err := s.viewer.seats(ctx, "why", "sharer", "-n", "itsm")
+		check(t, err)
+		if !strings.Contains(out, "it shares a concurrent seat with the user's session full. [SeatShared]") {
+			t.Error(out)
+		}
+		check(t, s.API.Delete(ctx, sharer))
+	})
 	t.Run("says why as data", func(t *testing.T) {
 		out, _, err := s.viewer.seats(ctx, "why", "gus-web", "-n", "itsm", "-o", "json")
 		check(t, err)

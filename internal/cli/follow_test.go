@@ -172,6 +172,12 @@ func TestOlderNewsChangesNothing(t *testing.T) {
 	if !strings.Contains(out.String(), "Changed") {
 		t.Errorf("that it is kept alive again is worth a line: %s", out.String())
 	}
+	out.Reset()
+	check(t, f.see(now.ResourceVersion("12").Termination(licensing.RequesterUser, "").Obj(), false))
+	check(t, f.printer.flush())
+	if !strings.HasPrefix(out.String(), "Ending ") {
+		t.Errorf("must say that its end was asked for: %s", out.String())
+	}
 }
 
 func TestAListThatWasForgottenGoesOn(t *testing.T) {

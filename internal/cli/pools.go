@@ -52,15 +52,7 @@ N/A stands for a model that the pool lacks.`,
   # All pools, with their conditions
   kubectl seats pools -A -o wide`,
 		ValidArgsFunction: completeNames(c, &licensing.LicensePoolList{}),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.Complete(args); err != nil {
-				return err
-			}
-			if err := o.Validate(); err != nil {
-				return err
-			}
-			return o.Run(cmd.Context())
-		},
+		RunE:              runs(o),
 	}
 	cmd.Flags().BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "Show the pools of all namespaces.")
 	o.output.bind(cmd)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -125,40 +124,11 @@ func stateTerms(states []licensing.SessionState) []fields.Selector {
 	return terms
 }
 
-// pages reads the sessions that the API server selects, a page at a time, and returns the revision from which to watch what changes. When the API server has forgotten where it
-// was, since the reader took minutes, it goes on with what there is now.
+// pages reads the sessions that the API server selects, a page at a time, and returns the revision from which to watch what changes.
 func (s *selection) pages(ctx context.Context, api client.Reader, visit func([]licensing.UserSession) error) (revision string, err error) {
 	options := s.options(true)
 	options.Limit = s.chunk
-	for {
-		list := &licensing.UserSessionList{}
-		if err := api.List(ctx, list, options); err != nil {
-			if next, ok := onwards(err); ok && options.Continue != "" {
-				options.Continue = next
-				continue
-			}
-			return "", explain(err, s.subject())
-		}
-		if revision == "" {
-			revision = list.ResourceVersion
-		}
-		if err := visit(list.Items); err != nil {
-			return "", err
-		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return revision, nil
-		}
-	}
-}
-
-// onwards is where to go on after the API server has forgotten where a list was.
-func onwards(err error) (token string, ok bool) {
-	status := apierrors.APIStatus(nil)
-	if !apierrors.IsResourceExpired(err) || !errors.As(err, &status) {
-		return "", false
-	}
-	token = status.Status().Continue
-	return token, token != ""
+	return eachPage(ctx, api, &licensing.UserSessionList{}, options, s.subject(), func(page *licensing.UserSessionList) error { return visit(page.Items) })
 }
 
 func (s *selection) subject() subject {

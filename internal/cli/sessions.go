@@ -72,15 +72,7 @@ something is no such change.`,
 			}
 			return advise(fmt.Errorf("sessions are chosen by flags here, and %q is none", args[0]), "`kubectl seats show "+args[0]+"` shows one session; `"+cmd.CommandPath()+" --help` lists the flags.")
 		},
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.Complete(); err != nil {
-				return err
-			}
-			if err := o.Validate(); err != nil {
-				return err
-			}
-			return o.Run(cmd.Context())
-		},
+		RunE: runs(o),
 	}
 	o.selection.bind(cmd)
 	o.freshness.bind(cmd, "Ask every gateway replica for last activity and what follows from it, exact to the moment.")
@@ -96,7 +88,7 @@ something is no such change.`,
 }
 
 // Complete takes in the flags and the kubeconfig.
-func (o *SessionsOptions) Complete() error {
+func (o *SessionsOptions) Complete([]string) error {
 	states, err := parseStates(o.states)
 	if err != nil {
 		return err

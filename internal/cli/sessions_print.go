@@ -17,7 +17,9 @@ const (
 	eventListed  = "Listed"
 	eventStarted = "Started"
 	eventChanged = "Changed"
-	eventEnded   = "Ended"
+	// eventEnding: its end was asked for, and is about to happen.
+	eventEnding = "Ending"
+	eventEnded  = "Ended"
 	// eventLeft: it is not among those that were asked for any more, and lives.
 	eventLeft = "Left"
 	// eventCleared: the record of a session that had ended is gone.

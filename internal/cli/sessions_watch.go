@@ -163,6 +163,9 @@ func (f *follower) see(s *licensing.UserSession, deleted bool) error {
 		if alike(&row, &before) {
 			return nil
 		}
+		if row.Ending && !before.Ending {
+			return f.printer.add(it, eventEnding)
+		}
 		return f.printer.add(it, eventChanged)
 	case !was:
 		return nil

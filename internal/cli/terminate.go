@@ -71,15 +71,7 @@ The exit status is 0 if all of them have ended (with --wait=false: or are about 
   # All sessions of a user, in a script that does not wait for the ends
   kubectl seats terminate -A --user 'CORP\ann' --yes --wait=false`,
 		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.Complete(args); err != nil {
-				return err
-			}
-			if err := o.Validate(); err != nil {
-				return err
-			}
-			return o.Run(cmd.Context())
-		},
+		RunE:              runs(o),
 	}
 	o.selection.bind(cmd)
 	o.freshness.bind(cmd, "With --idle-over: go by what every gateway replica knows; --refresh=false goes by the record.")

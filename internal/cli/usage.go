@@ -78,15 +78,7 @@ Times are those of your clock; TZ names another zone, as in TZ=UTC. CSV, JSON an
 			return advise(errors.New("one pool must be named"), "`kubectl seats pools` lists the license pools there are.")
 		},
 		ValidArgsFunction: completeNames(c, &licensing.LicensePoolList{}),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.Complete(args); err != nil {
-				return err
-			}
-			if err := o.Validate(); err != nil {
-				return err
-			}
-			return o.Run(cmd.Context())
-		},
+		RunE:              runs(o),
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.period, "period", "", "How much of the past to show, one of: "+strings.Join(periodNames(), ", ")+". Without it: week, or day while the record is younger than that.")

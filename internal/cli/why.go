@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -43,15 +45,7 @@ why, and metrics and the pool's usage count it.`,
   kubectl seats why eve-web`,
 		Args:              atLeastOne("session"),
 		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := o.Complete(args); err != nil {
-				return err
-			}
-			if err := o.output.validate(); err != nil {
-				return err
-			}
-			return o.Run(cmd.Context())
-		},
+		RunE:              runs(o),
 	}
 	o.output.bind(cmd)
 	return cmd
@@ -89,13 +83,16 @@ func (o *WhyOptions) Complete(args []string) (err error) {
 	return err
 }
 
+// Validate says whether the options make sense together.
+func (o *WhyOptions) Validate() error { return o.output.validate() }
+
 // Run tells of the sessions that exist; the error tells of the others.
 func (o *WhyOptions) Run(ctx context.Context) error {
 	sessions, err := readSessions(ctx, o.client, o.namespace, o.names)
 	all := stories{Items: []story{}}
 	for i := range sessions {
 		s := &sessions[i]
-		told := grid.Why(s, o.pool(ctx, s), o.Clock.Now())
+		told := grid.Why(s, o.pool(ctx, s), o.opener(ctx, s), o.Clock.Now())
 		if !o.output.table() {
 			all.Items = append(all.Items, storyOf(s, told))
 			continue
@@ -129,6 +126,30 @@ func (o *WhyOptions) pool(ctx context.Context, s *licensing.UserSession) *licens
 		fmt.Fprintf(o.Streams.ErrOut, "There is no pool %s in namespace %s at present.\n", s.Spec.PoolRef.Name, s.Namespace)
 	}
 	return nil
+}
+
+// errFound ends a list before its end.
+var errFound = errors.New("found")
+
+// opener is the name of the session whose connection this one shares; empty: its own, or the opener's record is not there any more, or may not be seen.
+func (o *WhyOptions) opener(ctx context.Context, s *licensing.UserSession) (name string) {
+	if s.Status.Connection == "" || s.Status.Connection == string(s.UID) {
+		return ""
+	}
+	all := &selection{namespace: s.Namespace, chunk: defaultChunk, labels: labels.Everything(), fields: fields.Everything(), filter: grid.Filter{Pools: []string{s.Spec.PoolRef.Name}}}
+	_, err := all.pages(ctx, o.client, func(page []licensing.UserSession) error {
+		for i := range page {
+			if string(page[i].UID) == s.Status.Connection {
+				name = page[i].Name
+				return errFound
+			}
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errFound) {
+		return ""
+	}
+	return name
 }
 
 func storyOf(s *licensing.UserSession, told []grid.Told) story {

@@ -43,7 +43,7 @@ func (c *Console) session(w http.ResponseWriter, r *http.Request) {
 	allowed := c.access.mayTerminate(ctx, map[string]bool{record.Namespace: true})
 	render(w, http.StatusOK, "session.html", sessionView{
 		Title: record.Spec.UserName, Key: key(&row), Label: label(&row),
-		Story:     grid.Why(record, c.poolOf(ctx, record), c.options.Clock.Now()),
+		Story:     grid.Why(record, c.poolOf(ctx, record), "", c.options.Clock.Now()),
 		Sections:  grid.Details(record, c.person(ctx), c.freshOf(ctx, record)),
 		Terminate: allowed[record.Namespace] && row.Live() && !row.Ending,
 	})

@@ -86,17 +86,24 @@ func TestWhy(t *testing.T) {
 		{"to end", ann().Termination(licensing.RequesterAdministrator, "")},
 	} {
 		fmt.Fprintln(&out, test.name)
-		for _, told := range Why(test.s.Obj(), pool, noon) {
+		for _, told := range Why(test.s.Obj(), pool, "", noon) {
 			fmt.Fprintf(&out, "  %-20s %-24s %s\n", Exact(told.Time), told.Reason, told.Text)
 		}
 	}
 	waits := maker.MakeUserSession("w").CreatedAt(noon).Pool("service-desk").User("eve").Module("Web").Waiting(noon.Add(time.Minute)).Message("All 50 seats are taken.").Obj()
 	free := maker.MakeLicensePool("service-desk").Concurrent(50).Status(licensing.LicensePoolStatus{Concurrent: &licensing.SeatCounts{Used: new(int32(49)), Licensed: &licensed}}).Obj()
 	fmt.Fprintln(&out, "waits, and a seat is free")
-	for _, told := range Why(waits, free, noon) {
+	for _, told := range Why(waits, free, "", noon) {
 		fmt.Fprintf(&out, "  %-20s %-24s %s\n", Exact(told.Time), told.Reason, told.Text)
 	}
 	golden(t, "why", out.String())
+}
+
+func TestWhyNamesWhoseSeatIsShared(t *testing.T) {
+	told := Why(ann().UID("2").Obj(), nil, "ann-desktop", noon)
+	if want := "It was granted without another seat: it shares a named seat with the user's session ann-desktop."; told[1].Text != want {
+		t.Errorf("%q, want %q", told[1].Text, want)
+	}
 }
 
 func TestEveryDenialHasAdvice(t *testing.T) {

@@ -22,11 +22,12 @@ type Told struct {
 	Text   string
 }
 
-// Why tells of a session, in the order in which it happened: its login, why it was granted, denied or waits, what may end it, why it ended. The pool may be nil: then nothing is said of it.
-func Why(s *licensing.UserSession, pool *licensing.LicensePool, now time.Time) []Told {
+// Why tells of a session, in the order in which it happened: its login, why it was granted, denied or waits, what may end it, why it ended. The pool may be nil: then nothing is said of it. Opener
+// is the name of the session whose connection this one shares; if it is empty, that one is called by its unique id.
+func Why(s *licensing.UserSession, pool *licensing.LicensePool, opener string, now time.Time) []Told {
 	story := []Told{{Time: s.CreationTimestamp.Time, Text: fmt.Sprintf("%s asked pool %s for a seat, to use %s%s.", s.Spec.UserName, s.Spec.PoolRef.Name, s.Spec.Module, from(s))}}
 	if !facts.Time(s.Status.LogonTime).IsZero() {
-		story = append(story, granted(s))
+		story = append(story, granted(s, opener))
 	}
 	switch State(s) {
 	case licensing.SessionPending:
@@ -58,7 +59,7 @@ func from(s *licensing.UserSession) string {
 }
 
 // granted says which seat the session got. The reason follows from the record, since that of the condition is lost once the session has ended.
-func granted(s *licensing.UserSession) Told {
+func granted(s *licensing.UserSession, opener string) Told {
 	t := Told{Time: facts.Time(s.Status.LogonTime)}
 	seat := map[licensing.SeatType]string{licensing.SeatNamed: "a named seat", licensing.SeatConcurrent: "a concurrent seat"}[s.Status.Seat]
 	switch s.Status.Connection {
@@ -67,7 +68,10 @@ func granted(s *licensing.UserSession) Told {
 	case string(s.UID):
 		t.Reason, t.Text = licensing.ReasonSeatGranted, "It was granted "+seat+", and opened a connection of its own."
 	default:
-		t.Reason, t.Text = licensing.ReasonSeatShared, "It was granted without another seat: it shares "+seat+" with the user's session that has the unique id "+s.Status.Connection+"."
+		if opener == "" {
+			opener = "that has the unique id " + s.Status.Connection
+		}
+		t.Reason, t.Text = licensing.ReasonSeatShared, "It was granted without another seat: it shares "+seat+" with the user's session "+opener+"."
 	}
 	return t
 }
