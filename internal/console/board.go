@@ -29,11 +29,33 @@ const (
 // kinds is how many there are.
 const kinds = 2
 
+// listing is what there is of either kind. Of sessions it keeps rows alone: many thousands of whole objects would take ten times the memory.
+type listing struct {
+	pools map[types.NamespacedName]*licensing.LicensePool
+	rows  map[types.NamespacedName]*grid.Row
+}
+
+func newListing() listing {
+	return listing{pools: map[types.NamespacedName]*licensing.LicensePool{}, rows: map[types.NamespacedName]*grid.Row{}}
+}
+
+// set takes in an object.
+func (l *listing) set(object client.Object) {
+	key := client.ObjectKeyFromObject(object)
+	switch o := object.(type) {
+	case *licensing.LicensePool:
+		l.pools[key] = o
+	case *licensing.UserSession:
+		// Whether the pool is combined is seen when the row is shown.
+		l.rows[key] = new(grid.NewRow(o, false))
+	}
+}
+
 // board is what the console knows of the cluster.
 type board struct {
-	mu     sync.Mutex
-	pools  map[types.NamespacedName]*licensing.LicensePool
-	rows   map[types.NamespacedName]*grid.Row
+	mu sync.Mutex
+	listing
+
 	states [kinds]state
 	// changed is closed, and replaced, when something does.
 	changed chan struct{}
@@ -53,11 +75,7 @@ type state struct {
 }
 
 func newBoard() *board {
-	return &board{
-		pools:   map[types.NamespacedName]*licensing.LicensePool{},
-		rows:    map[types.NamespacedName]*grid.Row{},
-		changed: make(chan struct{}),
-	}
+	return &board{listing: newListing(), changed: make(chan struct{})}
 }
 
 // touch says that a kind changed. The lock is held.
@@ -68,13 +86,17 @@ func (b *board) touch(k kind) {
 }
 
 // replace puts a whole list in the place of what was known.
-func (b *board) replace(k kind, objects []client.Object) {
+func (b *board) replace(k kind, whole listing) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	was := b.rows
-	b.empty(k)
-	for _, object := range objects {
-		b.set(object, was)
+	switch k {
+	case kindPools:
+		b.pools = whole.pools
+	case kindSessions:
+		for key, row := range whole.rows {
+			keep(row, b.rows[key])
+		}
+		b.rows = whole.rows
 	}
 	b.states[k] = state{version: b.states[k].version, known: true}
 	b.touch(k)
@@ -99,7 +121,7 @@ func (b *board) grow(k kind, objects []client.Object) {
 		return // there was a list before, and it is whole
 	}
 	for _, object := range objects {
-		b.set(object, b.rows)
+		b.take(object)
 	}
 	s.known = true
 	s.reading += len(objects)
@@ -109,32 +131,33 @@ func (b *board) grow(k kind, objects []client.Object) {
 func (b *board) empty(k kind) {
 	switch k {
 	case kindPools:
-		b.pools = map[types.NamespacedName]*licensing.LicensePool{}
+		b.pools = newListing().pools
 	case kindSessions:
-		b.rows = map[types.NamespacedName]*grid.Row{}
+		b.rows = newListing().rows
 	}
 }
 
-// set takes in an object. What a gateway told of a session that is on stays until its record says more; was is the sessions that were known before.
-func (b *board) set(object client.Object, was map[types.NamespacedName]*grid.Row) {
+// take takes in an object.
+func (b *board) take(object client.Object) {
 	key := client.ObjectKeyFromObject(object)
-	switch o := object.(type) {
-	case *licensing.LicensePool:
-		b.pools[key] = o
-	case *licensing.UserSession:
-		// Whether the pool is combined is seen when the row is shown.
-		row := grid.NewRow(o, false)
-		if before := was[key]; before != nil && before.UID == row.UID && row.State == licensing.SessionActive && before.LastActivity.After(row.LastActivity) {
-			row.LastActivity = before.LastActivity
-		}
-		b.rows[key] = &row
+	before := b.rows[key]
+	b.set(object)
+	if _, ok := object.(*licensing.UserSession); ok {
+		keep(b.rows[key], before)
+	}
+}
+
+// keep keeps what a gateway told of a session that is on until its record says more; before is what was known, or nil.
+func keep(row, before *grid.Row) {
+	if before != nil && before.UID == row.UID && row.State == licensing.SessionActive && before.LastActivity.After(row.LastActivity) {
+		row.LastActivity = before.LastActivity
 	}
 }
 
 func (b *board) put(k kind, object client.Object) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.set(object, b.rows)
+	b.take(object)
 	b.states[k].err = nil
 	b.touch(k)
 }

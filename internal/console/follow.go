@@ -148,7 +148,7 @@ func (f *follower) watchPermission(ctx context.Context, cancel context.CancelFun
 
 // listAll reads all objects in pages and puts them in the place of those that were known.
 func (f *follower) listAll(ctx context.Context) (revision string, err error) {
-	var all []client.Object
+	whole := newListing()
 	var next string
 	f.console.board.again(f.kind)
 	for {
@@ -157,19 +157,20 @@ func (f *follower) listAll(ctx context.Context) (revision string, err error) {
 		if err := f.listPage(ctx, list, options); err != nil {
 			return "", err
 		}
-		before := len(all)
+		var page []client.Object
 		err := meta.EachListItem(list, func(o runtime.Object) error {
-			all = append(all, o.(client.Object))
+			page = append(page, o.(client.Object))
+			whole.set(o.(client.Object))
 			return nil
 		})
 		if err != nil {
 			return "", err
 		}
 		if next = list.GetContinue(); next == "" {
-			f.console.board.replace(f.kind, all)
+			f.console.board.replace(f.kind, whole)
 			return list.GetResourceVersion(), nil
 		}
-		f.console.board.grow(f.kind, all[before:])
+		f.console.board.grow(f.kind, page)
 	}
 }
 

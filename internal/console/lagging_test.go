@@ -56,9 +56,18 @@ func session(name, namespace string, last time.Time) *licensing.UserSession {
 	return s
 }
 
+// listed is a listing of these objects.
+func listed(objects ...client.Object) listing {
+	l := newListing()
+	for _, object := range objects {
+		l.set(object)
+	}
+	return l
+}
+
 func loaded(c *Console, sessions ...client.Object) {
-	c.board.replace(kindPools, nil)
-	c.board.replace(kindSessions, sessions)
+	c.board.replace(kindPools, listed())
+	c.board.replace(kindSessions, listed(sessions...))
 }
 
 // "Idle over 30 minutes", "Pick all found", "Terminate": who works must not be among them because the record lags (B4).
@@ -114,10 +123,20 @@ func TestAPartThatDidNotChangeIsNotSentAgain(t *testing.T) {
 	}
 }
 
+func TestNamesBreakAtTheirParts(t *testing.T) {
+	for name, want := range map[string]string{
+		"ann": "ann", "ann@example.com": "ann|@example.com", `CORP\ann`: `CORP\|ann`, `CORP\ann@example.com`: `CORP\|ann|@example.com`, "@ann": "@ann", `a\b\c`: `a\|b\c`, "": "",
+	} {
+		if got := strings.Join(pieces(name), "|"); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 func TestWhatRefreshBroughtStays(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	b := newBoard()
-	b.replace(kindSessions, []client.Object{session("ann", "itsm", now.Add(-10*time.Minute))})
+	b.replace(kindSessions, listed(session("ann", "itsm", now.Add(-10*time.Minute))))
 	b.fresh(map[types.UID]grid.Fresh{"uid-ann": {LastActivity: now, LastHeartbeat: now}})
 	last := func() time.Time { rows, _ := b.rowList(&grid.Filter{}, now); return rows[0].LastActivity }
 	b.put(kindSessions, session("ann", "itsm", now.Add(-5*time.Minute))) // the record, written by another for another reason
@@ -125,7 +144,7 @@ func TestWhatRefreshBroughtStays(t *testing.T) {
 		t.Errorf("after a change: %s before what Refresh showed", now.Sub(last()))
 	}
 	b.fresh(map[types.UID]grid.Fresh{"uid-ann": {LastActivity: now, LastHeartbeat: now}})
-	b.replace(kindSessions, []client.Object{session("ann", "itsm", now.Add(-5*time.Minute))})
+	b.replace(kindSessions, listed(session("ann", "itsm", now.Add(-5*time.Minute))))
 	if !last().Equal(now) {
 		t.Errorf("after a list: %s before what Refresh showed", now.Sub(last()))
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/seatkeeper/seatkeeper/internal/grid"
@@ -25,7 +26,20 @@ var sources embed.FS
 var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"exact":  grid.Exact,
 	"period": func(d time.Duration) string { return grid.Period(d) },
+	"pieces": pieces,
 }).ParseFS(sources, "templates/*.html"))
+
+// pieces are the parts of a sign-in name between which a line may break: after the domain of CORP\ann, before the @ of an address.
+func pieces(name string) []string {
+	var all []string
+	if domain, user, found := strings.Cut(name, `\`); found {
+		all, name = append(all, domain+`\`), user
+	}
+	if at := strings.LastIndexByte(name, '@'); at > 0 {
+		all, name = append(all, name[:at]), name[at:]
+	}
+	return append(all, name)
+}
 
 // render answers with a page or a part of one. It is made whole before any of it is sent.
 func render(w http.ResponseWriter, status int, name string, data any) {

@@ -112,6 +112,10 @@ func begin(ctx context.Context, url string) *tab {
 	_, err = chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Berlin"})
 	Expect(err).NotTo(HaveOccurred())
 	t.do(chromedp.Navigate(url))
+	// The page behind the door leads on to the next by itself, and what is asked of it in that moment is lost.
+	Eventually(func() (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](`document.readyState === "complete" && !document.querySelector("meta[http-equiv=refresh]")`))
+	}).WithContext(ctx).Should(BeTrue())
 	return t
 }
 

@@ -40,6 +40,12 @@ func (p *place) recorded(ctx context.Context, pool string, age time.Duration) {
 		timeline.Put(s)
 	}
 	timeline.Tell(history, now, retention)
+	p.history(ctx, pool, history)
+}
+
+// history puts a history on record in the place of the operator's.
+func (p *place) history(ctx context.Context, pool string, history *usage.History) {
+	GinkgoHelper()
 	record := &licensing.LicenseUsage{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.ns, Name: pool},
 		Spec:       licensing.LicenseUsageSpec{PoolRef: licensing.PoolReference{Name: pool}},
