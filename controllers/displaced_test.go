@@ -1,0 +1,108 @@
+// Copyright The Seatkeeper Authors
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
+	"github.com/seatkeeper/seatkeeper/internal/seating"
+	. "github.com/seatkeeper/seatkeeper/test/make"
+)
+
+func oneEach() *licensing.LicensePool {
+	return MakeLicensePool("p").Concurrent(3).MaxPerUser(1, licensing.LimitTerminateOldest).Retention(time.Hour).Obj()
+}
+
+// Two logins are to end, and both are gone by then: the look for whether another of the same user still waits finds that of both (seed 1005028 of the simulation: the operator panicked at the second).
+func TestWhoIsToEndIsGone(t *testing.T) {
+	w := newWorld(t, oneEach())
+	m := w.manager()
+	m.settleFor(3)
+	for _, name := range []string{"s1", "s2"} {
+		s := login(name, "ann")
+		s.Spec.Termination = &licensing.Termination{RequestedBy: licensing.RequesterAdministrator}
+		w.create(s)
+	}
+	m.see()
+	w.delete(w.session("s1"))
+	w.delete(w.session("s2"))
+	if _, err := m.reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	w.create(login("s3", "ann"))
+	m.settleFor(6)
+	wantState(t, w.session("s3"), licensing.SessionActive)
+}
+
+// A newer login would displace its user's session by the rules that the watch shows, and not by those in force (seed 302901 of the simulation).
+func TestNobodyIsDisplacedByRulesThatChangedAMomentAgo(t *testing.T) {
+	w := newWorld(t, oneEach(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.clock.SetTime(w.clock.Now().Add(time.Second))
+	w.create(login("s2", "ann"))
+	looks := 0
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if _, ok := obj.(*licensing.LicensePool); ok && verb == "get" {
+			if looks++; looks == 2 { // the first is of the watch's view
+				w.edit(func(p *licensing.LicensePool) { p.Spec.Sessions.MaxPerUser = nil })
+			}
+		}
+		return true, nil
+	}
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s2"), licensing.SessionActive)
+}
+
+// Who takes the term anew finds a record that it had not seen, by which the client's replica let go of it: whoever hears clients must have seen that as well before the session ends for silence
+// (seed 302675 of the simulation).
+func TestWhoTakesTheTermAnewWaitsForWhatItHadNotSeen(t *testing.T) {
+	w := newWorld(t, idlePool().LostAfter(5*time.Minute).Obj(), login("s1", "ann"), login("s2", "bob"))
+	a := w.manager()
+	a.settleFor(3)
+	s1 := w.session("s1")
+	s1.Status.HeardBy = "r1"
+	if err := w.api.Status().Update(t.Context(), s1); err != nil {
+		t.Fatal(err)
+	}
+	a.settleFor(2)
+	book := a.r.book(poolKey)
+	if life := known(t, book, s1).Life; life.Nearer != 0 {
+		t.Fatalf("the deadline came nearer by revision %d before anything happened", life.Nearer)
+	}
+	rival := w.manager()
+	w.create(login("s3", "cid"))
+	rival.settleFor(3)
+
+	s1 = w.session("s1")
+	s1.Status.HeardBy = ""
+	if err := w.api.Status().Update(t.Context(), s1); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.r.takeTerm(t.Context(), book); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := known(t, book, s1).Life.Nearer, facts.Revision(w.session("s1").ResourceVersion); got != want {
+		t.Errorf("witnesses must have seen revision %d of s1, and it is %d that brought its end nearer", got, want)
+	}
+	if got := known(t, book, w.session("s2")).Life.Nearer; got != 0 {
+		t.Errorf("witnesses must have seen revision %d of s2, which nobody wrote since it was seen", got)
+	}
+}
+
+// known is what a manager's ledger says of a session.
+func known(t *testing.T, b *book, s *licensing.UserSession) seating.Session {
+	t.Helper()
+	session, ok := b.ledger.Session(string(s.UID))
+	if !ok {
+		t.Fatalf("%s is not in the ledger", s.Name)
+	}
+	return session
+}
