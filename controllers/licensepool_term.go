@@ -207,6 +207,13 @@ func (r *LicensePoolReconciler) fence(ctx context.Context, b *book) error {
 			late = append(late, a)
 		}
 	}
+	if len(late) == 0 {
+		return nil
+	}
+	// A manager that slept before it listed them may have found those of a later pool: nobody takes over for one that is gone.
+	if err := r.stillThere(ctx, b.pool); err != nil {
+		return err
+	}
 	return r.each(ctx, b, late, func(ctx context.Context, obj client.Object) (client.Object, error) {
 		for {
 			fenced, err := r.stamp(ctx, obj, b.pool.UID)
