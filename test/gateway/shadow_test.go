@@ -42,7 +42,7 @@ func inShadow(text string, begin func(ctx context.Context) func(ctx context.Cont
 		case <-ctx.Done():
 			Fail("it still goes on")
 		}
-	}, NodeTimeout(4*time.Minute))
+	}, NodeTimeout(11*time.Minute))
 }
 
 // failed is a failed assertion of a shadow.
@@ -50,7 +50,7 @@ type failed string
 
 func startShadows() {
 	GinkgoHelper()
-	beside, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	beside, cancel := context.WithTimeout(context.Background(), 11*time.Minute)
 	DeferCleanup(func() { cancel() })
 	for _, s := range shadows {
 		run := s.begin(beside)

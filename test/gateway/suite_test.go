@@ -32,8 +32,10 @@ var (
 	op *replica.Installation
 	// api is the administrator's client.
 	api client.WithWatch
-	// first and second are the replicas that most specs share; first began earlier and so leads. All replicas share one election.
+	// first and second are the replicas that most specs share. All replicas share one election.
 	first, second *replica.Replica
+	// earliest began before the others and leads, until it is stopped before the specs.
+	earliest *replica.Replica
 	// strict makes no writes for freshness, has low limits, and trusts proxies of this machine; secure serves HTTPS.
 	strict, secure *replica.Replica
 	// one, two, three and safe make calls to these.
@@ -60,6 +62,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	api = op.API
 
+	earliest = startReplica(ctx, replica.Options{LeaderElect: true})
+	Eventually(earliest.Log).Should(ContainSubstring("This replica leads"))
 	first = startReplica(ctx, replica.Options{LeaderElect: true})
 	one = watched(first.Gateway())
 	// They start beside each other.
