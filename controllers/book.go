@@ -43,8 +43,8 @@ type book struct {
 	// firstSeen is when each undecided session was first seen here.
 	firstSeen map[types.UID]time.Time
 	rivalry   rivalry
-	// drawn is the term that this manager last drew, whether or not it came to hold it.
-	drawn string
+	// drawn are the terms that this manager drew last, whether or not it came to hold them: the watch may show one when the next is drawn already.
+	drawn []string
 	// rulesRevision is the pool's revision when this manager first saw the rules in force.
 	rulesRevision uint64
 	// adopted is when this manager took over the sessions that were there; found are those.

@@ -212,6 +212,43 @@ func TestManagerThatLosesItsTermWaitsItsTurn(t *testing.T) {
 	wantState(t, w.session("s3"), licensing.SessionActive)
 }
 
+// A manager that could not finish taking its term, and sees that in a watch that is late when it has drawn the next, has met nobody: who else should tell of a session that is deleted meanwhile?
+func TestOwnTermIsNoRivals(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(9).Obj(), login("s1", "ann"))
+	w.manager().settle()
+	m := w.manager()
+	if _, err := m.see().reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	book := m.r.book(poolKey)
+	m.fault = func(_ int, verb string, _ client.Object) (bool, error) {
+		if verb == "list" {
+			return false, errCrash
+		}
+		return true, nil
+	}
+	var seen []*licensing.LicensePool
+	for range 2 {
+		if err := m.r.takeTerm(t.Context(), book); !errors.Is(err, errCrash) {
+			t.Fatalf("the list should have failed: %v", err)
+		}
+		seen = append(seen, w.pool())
+	}
+	m.fault = nil
+	for _, pool := range seen {
+		if err := m.r.meetPool(t.Context(), book, pool); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.delete(w.session("s1"))
+	m.see()
+	book.deliver(m.r.inbox.take(poolKey), w.clock.Now())
+	m.r.sendOff(book)
+	if n := m.ends(licensing.RequestedByAdministrator); n != 1 {
+		t.Errorf("%d Events tell of the session that was deleted, want 1", n)
+	}
+}
+
 // Two managers that keep taking the pool from each other, as busy replicas do without leader election, spare sessions only once, after they began.
 func TestRivalsEndWhoIsIdle(t *testing.T) {
 	w := newWorld(t, idlePool().Concurrent(99).IdleTimeout(2*time.Minute).Obj(), login("s1", "ann"))

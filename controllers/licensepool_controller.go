@@ -202,7 +202,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	b.putPool(pool)
 	switch {
 	case b.term == "":
-		if term := termOf(pool); before != nil && !replaced && term != termOf(before) && term != b.drawn {
+		if term := termOf(pool); before != nil && !replaced && term != termOf(before) && !slices.Contains(b.drawn, term) {
 			b.rivalry.met(r.Clock.Now(), r.chance())
 		}
 		b.brake = brakeOf(pool)

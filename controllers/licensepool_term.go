@@ -21,6 +21,9 @@ import (
 // listPage is how many objects a live list takes at once.
 const listPage = 2000
 
+// drawnKept is how many of its own terms a manager remembers: more than it draws while a watch is late.
+const drawnKept = 16
+
 // takeTerm makes this manager the pool's allocator. Writing a fresh term makes every older allocator's next write of the pool fail; the lists that
 // follow come from the API server itself, so they show all that any of them has granted, and the intents found on the pool are what they may still be
 // granting. All of that counts as taken.
@@ -35,7 +38,7 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	if err != nil {
 		return fmt.Errorf("drawing a term: %w", err)
 	}
-	b.drawn = term
+	b.drawn = append(b.drawn[max(0, len(b.drawn)-(drawnKept-1)):], term)
 	if pool.Status.Grants == nil {
 		pool.Status.Grants = &licensing.GrantLog{}
 	}
