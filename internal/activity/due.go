@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -256,15 +257,19 @@ func (r *Recorder) hearer(e *entry, rules *seating.Rules, now time.Time) (heardB
 	by := e.facts.Life.HeardBy
 	last := e.known().Life.LastHeartbeat
 	silence := now.Sub(last)
+	missing := rules.SilentAfter()
+	if missing == 0 { // the pool is gone: it may come back, and with it the time after which a client is lost
+		missing = seating.Rules{Lifetimes: seating.Lifetimes{Heartbeat: facts.DefaultHeartbeat}}.SilentAfter()
+	}
 	switch {
-	case last.IsZero() || rules.Lifetimes.Heartbeat == 0:
+	case last.IsZero():
 		return by, false
 	case by == r.replica:
 		// It lets go of a client that it has not heard for half of the time after which it is lost: another replica may hear it. And at once when the session is due to idle out: whether a
 		// client is missing, or beats while nobody does anything, is not the same to the brake.
-		patience := max(rules.SilentAfter(), rules.Lifetimes.LostAfter/2)
+		patience := max(missing, rules.Lifetimes.LostAfter/2)
 		lost := rules.Lifetimes.LostAfter > 0 && silence > patience
-		idle := reached(rules.IdleDeadline(e.facts), now) && silence > rules.SilentAfter()
+		idle := reached(rules.IdleDeadline(e.facts), now) && silence > missing
 		if lost || idle {
 			return "", true
 		}
@@ -273,7 +278,7 @@ func (r *Recorder) hearer(e *entry, rules *seating.Rules, now time.Time) (heardB
 		return by, false
 	case e.heard.IsZero():
 		return by, false
-	case silence <= rules.SilentAfter():
+	case silence <= missing:
 		return r.replica, true
 	case e.heard.After(e.facts.Life.LastHeartbeat.Add(time.Second)):
 		return "", true // nobody answers for it, and here it was heard later than the record says

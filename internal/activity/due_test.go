@@ -157,6 +157,21 @@ func TestAClientThatNobodyAnswersForIsClaimedWhenItIsHeard(t *testing.T) {
 	w.expectMust()
 }
 
+// A pool that is gone may come back, and with it the time after which a client is lost: it must not have run while nobody answered for the client.
+func TestAClientIsClaimedWhileItsPoolIsGone(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "other")
+	w.alive["other"] = false
+	w.SetPool(poolKey, nil)
+	w.at(5 * minute).bare(s)
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.record(s).Status; got.HeardBy != "me" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // It lets go of a client after half of the time after which that is lost, so that another replica that hears it can answer for it.
 func TestASilentClientIsLetGo(t *testing.T) {
 	w := newWorld(t, office().Obj())

@@ -22,6 +22,9 @@ const DeletedMessage = "An administrator deleted it."
 // DefaultRetention is how long records stay whose pool is gone; the same as a pool's default.
 const DefaultRetention = time.Hour
 
+// DefaultHeartbeat is how often clients are to be heard whose pool is gone; the same as a pool's default.
+const DefaultHeartbeat = 30 * time.Second
+
 // Rules are a pool's rules as the seating package takes them.
 func Rules(pool *licensing.LicensePool) seating.Rules {
 	if pool == nil {

@@ -14,6 +14,7 @@ import (
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/activity"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/sessiontoken"
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
 )
@@ -81,7 +82,7 @@ func appendHeartbeat(b []byte, o *activity.Outcome) []byte {
 // heartbeatSeconds is how often the client should be heard; while its pool is not known, as often as a pool's default.
 func heartbeatSeconds(interval time.Duration) int32 {
 	if interval < time.Second {
-		return 30
+		interval = facts.DefaultHeartbeat
 	}
 	return int32(min(interval/time.Second, 3600))
 }
