@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
@@ -42,6 +43,16 @@ func (b *broken) Watch(_ context.Context, _ client.ObjectList, opts ...client.Li
 	next := b.watches[0]
 	b.watches = b.watches[1:]
 	return next()
+}
+
+func (b *broken) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	for i := range b.there {
+		if b.there[i].Name == key.Name {
+			b.there[i].DeepCopyInto(into.(*licensing.UserSession))
+			return nil
+		}
+	}
+	return apierrors.NewNotFound(licensing.GroupVersion.WithResource("usersessions").GroupResource(), key.Name)
 }
 
 func (b *broken) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
@@ -120,6 +131,41 @@ func TestWatchGoesOnAfterItsRevisionIsTooOld(t *testing.T) {
 	}
 }
 
+// What the API server selects no more it tells as if it were deleted; what became of it is told as it is.
+func TestWatchTellsWhatLeavesASelection(t *testing.T) {
+	on := func(name string) *maker.UserSessionBuilder {
+		return session(name, "itsm").UID(name).ResourceVersion("10").Active(licensing.SeatConcurrent, name, noon.Add(-time.Hour)).LastActivity(noon)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	deleted := func(name string) watch.Event {
+		return watch.Event{Type: watch.Deleted, Object: on(name).ResourceVersion("20").Obj()}
+	}
+	api := &broken{
+		watches: []func() (watch.Interface, error){events(deleted("ended"), deleted("relabelled"), deleted("gone")), func() (watch.Interface, error) {
+			cancel()
+			return nil, ctx.Err()
+		}},
+		there: []licensing.UserSession{*on("ended").ResourceVersion("20").Terminated(licensing.ExpiredSessionTerminated, noon).Obj(), *on("relabelled").ResourceVersion("20").Obj()},
+	}
+	var out bytes.Buffer
+	o := &SessionsOptions{Environment: Environment{Streams: genericiooptions.IOStreams{Out: &out}, Clock: clock.NewFakePassiveClock(noon)}, client: api, output: newOutput(outputTable, outputWide), watch: true,
+		selection: selection{namespace: "itsm", fieldText: "status.state=Active", labels: labels.Everything(), fields: fields.Everything()}}
+	known := map[types.UID]grid.Row{}
+	for _, name := range []string{"ended", "relabelled", "gone"} {
+		known[types.UID(name)] = grid.NewRow(on(name).Obj(), false)
+	}
+	f := &follower{SessionsOptions: o, printer: o.printer(models{}), models: models{}, known: known}
+	check(t, f.run(ctx, "10"))
+	var told []string
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n")[1:] {
+		words := strings.Fields(line)
+		told = append(told, words[0]+" "+words[1]+" "+words[len(words)-1])
+	}
+	if want := "Ended ended ExpiredSessionTerminated, Left relabelled SeatGranted, Ended gone RequestedByAdministrator"; strings.Join(told, ", ") != want {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
 // Rows come one by one, and a longer word in a later one must not stand apart from the rows before it.
 func TestWhoWatchesSeesStraightColumns(t *testing.T) {
 	for _, format := range []string{outputTable, outputWide} {
@@ -134,7 +180,7 @@ func TestWhoWatchesSeesStraightColumns(t *testing.T) {
 				event string
 			}{
 				{session("a", "x").Module("Web"), eventListed},
-				{session("bob-mob", "itsm").User("bob@example.com").FullName("Bob Burnquist").ClientIP("192.0.2.177").Module("Network Inventory").
+				{session("bob-mob", "itsm").User("bob@example.com").FullName("Robert Miller").ClientIP("192.0.2.177").Module("Network Inventory").
 					Active(licensing.SeatConcurrent, "b", noon.Add(-100*time.Minute)).LastActivity(noon).Timeout(noon.Add(time.Hour)).KeepAlive(true), eventStarted},
 				{session("ann-web", "itsm").User(`CORP\ann`).Active(licensing.SeatUncounted, "", noon.Add(-301*time.Second)).LastActivity(noon).Terminated(licensing.RequestedByAdministrator, noon), eventCleared},
 			} {

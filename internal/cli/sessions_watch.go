@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/grid"
@@ -131,7 +132,15 @@ func (f *follower) watch(ctx context.Context, revision string) (string, error) {
 		if event.Type == watch.Bookmark {
 			continue
 		}
-		if err := f.see(s, event.Type == watch.Deleted); err != nil {
+		see := f.see
+		if event.Type == watch.Deleted && f.selection.labelText+f.selection.fieldText != "" {
+			// What the API server selects no more it tells as if it were deleted, and as it was before.
+			now := &licensing.UserSession{}
+			if err := f.client.Get(ctx, client.ObjectKeyFromObject(s), now); err == nil && now.UID == s.UID {
+				s, see = now, f.leave
+			}
+		}
+		if err := see(s, event.Type == watch.Deleted); err != nil {
 			return revision, err
 		}
 		if err := f.printer.flush(); err != nil {
@@ -182,6 +191,20 @@ func (f *follower) see(s *licensing.UserSession, deleted bool) error {
 	default:
 		return f.printer.add(it, eventLeft)
 	}
+}
+
+// leave takes in a session that is there, and that the API server selects no more.
+func (f *follower) leave(s *licensing.UserSession, _ bool) error {
+	row := grid.NewRow(s, f.models.combined(s))
+	before, was := f.known[row.UID]
+	if !was {
+		return nil
+	}
+	delete(f.known, row.UID)
+	if before.Live() && !row.Live() {
+		return f.printer.add(&item{row: row, session: s}, eventEnded)
+	}
+	return f.printer.add(&item{row: row, session: s}, eventLeft)
 }
 
 // newer says whether a row is of a later revision than another.
