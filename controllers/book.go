@@ -47,6 +47,9 @@ type book struct {
 	drawn []string
 	// rulesRevision is the pool's revision when this manager first saw the rules in force.
 	rulesRevision uint64
+	// rules are those of the pool, the last known if it is gone; nil: it was never seen. patient is until when nobody is taken for lost by them.
+	rules   *seating.Rules
+	patient time.Time
 	// adopted is when this manager took over the sessions that were there; found are those.
 	adopted time.Time
 	found   map[types.UID]struct{}
@@ -131,13 +134,31 @@ func (b *book) recount(now time.Time) {
 }
 
 // putPool takes in a newer pool.
-func (b *book) putPool(pool *licensing.LicensePool) {
-	changed := b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation
+func (b *book) putPool(pool *licensing.LicensePool, now time.Time) {
+	changed := b.meetRules(pool, now)
 	b.pool = pool
 	if changed {
-		b.rulesRevision = facts.Revision(pool.ResourceVersion)
-		b.ledger.SetRules(facts.Rules(pool))
+		b.ledger.SetRules(*b.rules)
 	}
+}
+
+// meetRules takes in the rules of a pool that is to be the book's, and says whether they changed. Clients beat as they were last told: by the earlier rules, or while the pool was gone by a pool's
+// defaults. So where the time after which they are lost is shorter than it was, they are given two heartbeats of the longer interval.
+func (b *book) meetRules(pool *licensing.LicensePool, now time.Time) (changed bool) {
+	another := b.pool == nil || b.pool.UID != pool.UID
+	if !another && b.pool.Generation == pool.Generation {
+		return false
+	}
+	rules := facts.Rules(pool)
+	if b.rules != nil && rules.Lifetimes.LostAfter > 0 && (another || b.rules.Lifetimes.LostAfter == 0 || rules.Lifetimes.LostAfter < b.rules.Lifetimes.LostAfter) {
+		interval := max(b.rules.Lifetimes.Heartbeat, rules.Lifetimes.Heartbeat)
+		if another {
+			interval = max(interval, facts.DefaultHeartbeat)
+		}
+		b.patient = now.Add(adoption(interval))
+	}
+	b.rules, b.rulesRevision = &rules, facts.Revision(pool.ResourceVersion)
+	return true
 }
 
 // putSession takes in a session unless what is known of it is newer.

@@ -199,7 +199,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 		return nil
 	}
 	before := b.pool
-	b.putPool(pool)
+	b.putPool(pool, r.Clock.Now())
 	switch {
 	case b.term == "":
 		if term := termOf(pool); before != nil && !replaced && term != termOf(before) && !slices.Contains(b.drawn, term) {
@@ -257,7 +257,7 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, spare
 	atOnce := !plan.Empty() || len(b.due) > 0 || !onlySpares(sweep) || !shows(b.pool, r.poolStatus(b, plan.Table(), now))
 	work = atOnce || len(sweep.Ends) > 0 || sweep.Brake != b.brake
 	if !atOnce {
-		spared = adoption(b.ledger.Rules())
+		spared = adoption(b.ledger.Rules().Lifetimes.Heartbeat)
 	}
 	if !work {
 		b.rivalry.idleSince = time.Time{}

@@ -22,7 +22,7 @@ const maxSweep = 32
 
 // sweepPlan decides on the sessions whose turn has come.
 func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
-	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, RulesRevision: b.rulesRevision, Brake: b.brake, LongestBrake: r.LongestHold}
+	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, Patient: b.patient, RulesRevision: b.rulesRevision, Brake: b.brake, LongestBrake: r.LongestHold}
 	if r.Roster != nil {
 		switch since, fresh := r.Roster.Since(); {
 		case !fresh:
@@ -34,7 +34,7 @@ func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
 			b.ledger.SetWitnesses(r.Roster.Witnesses(b.key), since)
 		}
 	}
-	m.Until = m.Adopted.Add(adoption(b.ledger.Rules()))
+	m.Until = m.Adopted.Add(adoption(b.ledger.Rules().Lifetimes.Heartbeat))
 	if b.pool != nil {
 		if t, err := time.Parse(time.RFC3339, b.pool.Annotations[licensing.AnnotationReleaseExpiry]); err == nil && !t.After(m.Now) {
 			m.Release = t
@@ -45,8 +45,8 @@ func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
 
 // adoption is how long a new allocator lets the clients of the sessions that it found be heard before it ends any for silence or idleness: two heartbeats, and
 // what it takes to write what was heard.
-func adoption(rules seating.Rules) time.Duration {
-	return 2*rules.Lifetimes.Heartbeat + 5*time.Second
+func adoption(heartbeat time.Duration) time.Duration {
+	return 2*heartbeat + 5*time.Second
 }
 
 // sweep ends the sessions that are due, brings records up to date and clears old ones. Only the holder of the term calls it, so that one manager at a time

@@ -67,9 +67,7 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 			b.dropSession(uid) // deleted, though the watch has not told so yet
 		}
 	}
-	if b.pool == nil || b.pool.UID != pool.UID || b.pool.Generation != pool.Generation {
-		b.rulesRevision = facts.Revision(pool.ResourceVersion)
-	}
+	b.meetRules(pool, r.Clock.Now())
 	for _, s := range sessions {
 		if known, ok := b.sessions[s.UID]; !ok || known.ResourceVersion != s.ResourceVersion {
 			b.nearer[s.UID] = facts.Revision(s.ResourceVersion) // this record may have brought the session's deadline nearer, unseen

@@ -239,6 +239,23 @@ func TestRivalsDoNotKeepEachOtherFromEndingSessions(t *testing.T) {
 	}
 }
 
+// Clients beat as they were told before: those that are well must have the time to be heard once more before a shorter time takes them for lost.
+func TestAShorterTimeTakesNobodyForLostAtOnce(t *testing.T) {
+	s := login("s1", "ann")
+	s.Annotations = map[string]string{licensing.AnnotationHeardBy: "a-replica-that-is-gone"}
+	w := newWorld(t, s, MakeLicensePool("p").Concurrent(5).HeartbeatInterval(time.Minute).LostAfter(10*time.Minute).Retention(time.Hour).Obj())
+	m := w.manager()
+	m.settleFor(3)
+	m.passes(4 * time.Minute)
+	w.edit(func(p *licensing.LicensePool) {
+		p.Spec.Sessions.HeartbeatIntervalSeconds, p.Spec.Sessions.LostAfterSeconds = new(int32(5)), new(int32(30))
+	})
+	m.passes(2 * time.Minute)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	m.passes(6 * time.Second)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+}
+
 func TestIntentsOfAnEarlierManagerAreCleared(t *testing.T) {
 	w := newWorld(t, MakeLicensePool("p").Concurrent(3).Retention(time.Minute).Obj(), login("s1", "ann"))
 	first := w.manager()

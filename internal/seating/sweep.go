@@ -17,6 +17,8 @@ type Moment struct {
 	// Adopted is when this allocator took over the sessions that were there, Until when it lets their clients be heard again before it ends any of them for
 	// silence or idleness.
 	Adopted, Until time.Time
+	// Patient is until when nobody is taken for lost: the time after which clients are has been made shorter, and they still beat as they were told before.
+	Patient time.Time
 	// RulesRevision is the store's revision of the pool when its rules were first seen: witnesses must have swept by them.
 	RulesRevision uint64
 	// Brake is the brake's state so far, Release when an administrator last released it (zero: never), LongestBrake how long it may hold.
@@ -123,6 +125,8 @@ func (w *sweeping) session(s Session) {
 	missing := why == lost || (why == idle && w.rules.silent(&s, w.Now))
 	switch {
 	case why == notDue:
+	case why == lost && w.Now.Before(w.Patient):
+		w.again(w.Patient)
 	case (missing || why == idle) && (s.Life.Found || s.Life.Logon.Before(w.Adopted)) && w.Now.Before(w.Until):
 		w.again(w.Until)
 	case (missing || why == idle) && w.awaits(&s, w.rules.deadline(s, why)):

@@ -186,6 +186,17 @@ func TestC7WithoutRetentionARecordIsClearedAtOnce(t *testing.T) {
 	}
 }
 
+func TestNobodyIsTakenForLostWhilePatienceLasts(t *testing.T) {
+	n := office().idle(hour).lost(10*minute).keeps(t, on("lost").active(20*minute).heard(20*minute), on("idle").heard(59*minute))
+	n.moment.Patient = nine.Add(70 * minute)
+	n.at(hour).isOn("lost")
+	n.hasEnded("idle", seating.ExpiredSessionTerminated, "The session was idle for 1h0m0s, since 2026-03-02T09:00:00Z.")
+	if w := n.plan(); !w.Next.Equal(n.moment.Patient) {
+		t.Errorf("looks again at %s", w.Next)
+	}
+	n.at(70*minute).hasEnded("lost", seating.ExpiredSessionTerminated, "The client was not heard of for 10m0s, since 2026-03-02T09:20:00Z.")
+}
+
 func TestAdoptedSessionsAreSparedSilenceAndIdlenessForAWhile(t *testing.T) {
 	found := on("found").since(2*hour + instant).active(hour).Session
 	found.Life.Found = true
