@@ -215,7 +215,7 @@ type SessionRules struct {
 	HeartbeatIntervalSeconds *int32 `json:"heartbeatIntervalSeconds,omitempty"`
 
 	// lostAfterSeconds is how long a client that sent heartbeats may be silent before its session ends, whatever its seat;
-	// 10 to 604800, default 600.
+	// 10 to 604800, default 600. When it is lowered, nobody is taken for lost before two heartbeats of the longer interval have passed.
 	// +optional
 	// +kubebuilder:default=600
 	// +kubebuilder:validation:Minimum=10
