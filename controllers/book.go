@@ -155,7 +155,9 @@ func (b *book) meetRules(pool *licensing.LicensePool, now time.Time) (changed bo
 		if another {
 			interval = max(interval, facts.DefaultHeartbeat)
 		}
-		b.patient = now.Add(adoption(interval))
+		if until := now.Add(adoption(interval)); until.After(b.patient) { // an earlier change may have left clients that beat more slowly still
+			b.patient = until
+		}
 	}
 	b.rules, b.rulesRevision = &rules, facts.Revision(pool.ResourceVersion)
 	return true

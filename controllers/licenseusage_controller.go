@@ -231,6 +231,7 @@ func (r *LicenseUsageReconciler) tell(key types.NamespacedName, l *line, object 
 	case l.history == nil || l.revision != object.ResourceVersion:
 		h, err := usage.Decode(object.Status.History)
 		if err != nil {
+			l.timeline.Settle(to) // what cannot be told must not pile up
 			return toldUsage{unreadable: err.Error(), dropped: r.drop(key, l)}
 		}
 		told.ahead = h.Resume(to)

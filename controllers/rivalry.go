@@ -54,8 +54,8 @@ func (r *rivalry) met(now time.Time, chance io.Reader) {
 // near says whether there is a rival, as far as is known.
 func (r *rivalry) near(now time.Time) bool { return r.losses > 0 && now.Sub(r.lastLoss) <= peace }
 
-// wait is how long to leave the pool to the rival, given since when the oldest work lies undone, and for how long a manager that has just taken the pool leaves such work alone. Were the pool taken from
-// it before that is over, and back again, two rivals would keep each other from it for ever.
+// wait is how long to leave the pool to the rival, given since when the oldest work lies undone, and for how long a manager that has just begun leaves such work alone: were the
+// pool taken from it before that is over, nothing would be won.
 func (r *rivalry) wait(now, undoneSince time.Time, spared time.Duration) time.Duration {
 	if !r.near(now) {
 		return 0
@@ -73,7 +73,7 @@ func (r *rivalry) wait(now, undoneSince time.Time, spared time.Duration) time.Du
 	return max(0, undoneSince.Add(spared+r.patience).Sub(now))
 }
 
-// onlySpares says whether a sweep would do nothing but end sessions for idleness or silence, or hold their end, which a manager that has just taken the pool does not do yet.
+// onlySpares says whether a sweep would do nothing but end sessions for idleness or silence, or hold their end, which a manager that has just begun does not do yet.
 func onlySpares(sweep *seating.Sweep) bool {
 	for _, e := range sweep.Ends {
 		if e.Action != seating.ExpiredSessionTerminated {

@@ -256,6 +256,33 @@ func TestAShorterTimeTakesNobodyForLostAtOnce(t *testing.T) {
 	wantState(t, w.session("s1"), licensing.SessionTerminated)
 }
 
+func slowBeats(t *testing.T) (*world, *manager) {
+	t.Helper()
+	s := login("s1", "ann")
+	s.Annotations = map[string]string{licensing.AnnotationHeardBy: "a-replica-that-is-gone"}
+	w := newWorld(t, s, MakeLicensePool("p").Concurrent(5).HeartbeatInterval(5*time.Minute).LostAfter(time.Hour).Retention(time.Hour).Obj())
+	m := w.manager()
+	m.settleFor(3)
+	m.passes(4 * time.Minute)
+	return w, m
+}
+
+func (w *world) beats(interval, lost int32) {
+	w.edit(func(p *licensing.LicensePool) {
+		p.Spec.Sessions.HeartbeatIntervalSeconds, p.Spec.Sessions.LostAfterSeconds = new(interval), new(lost)
+	})
+}
+
+// The time is made shorter twice, as somebody does who tries what fits: clients that beat every five minutes, as they were told at first, still have two of those.
+func TestATimeThatIsMadeShorterTwiceTakesNobodyForLostAtOnce(t *testing.T) {
+	w, m := slowBeats(t)
+	w.beats(10, 60)
+	m.passes(2 * time.Second)
+	w.beats(5, 30)
+	m.passes(50 * time.Second) // its next heartbeat is due in a minute
+	wantState(t, w.session("s1"), licensing.SessionActive)
+}
+
 func TestIntentsOfAnEarlierManagerAreCleared(t *testing.T) {
 	w := newWorld(t, MakeLicensePool("p").Concurrent(3).Retention(time.Minute).Obj(), login("s1", "ann"))
 	first := w.manager()

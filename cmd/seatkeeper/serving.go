@@ -34,7 +34,7 @@ func (p *process) sayServing(ctx context.Context) error {
 			if ready.IsZero() && p.inTouch(nil) == nil && (p.server == nil || p.server.Ready(nil) == nil) {
 				ready = now
 			}
-			if !ready.IsZero() && (p.leads.Load() || now.Sub(ready) >= mayLead) {
+			if !ready.IsZero() && (p.leads.Load() || p.leaderElect && now.Sub(ready) >= mayLead) { // without an election each leads
 				return p.logServing(ctx)
 			}
 		}

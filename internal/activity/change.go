@@ -48,7 +48,9 @@ func (r *Recorder) change(uid types.UID, now time.Time) (before, after *licensin
 		status.SessionAttributeCount = new(int32(len(*e.attributes))) //nolint:gosec // at most 64, as the schema says
 	}
 	facts.ShowDuration(after)
-	facts.ShowOutlook(after, rules.Outlook(facts.Session(after), now), now)
+	if rules.Lifetimes.Heartbeat > 0 || e.fresher() { // of a pool that is gone nobody knows what its sessions may expect
+		facts.ShowOutlook(after, rules.Outlook(facts.Session(after), now), now)
+	}
 	return e.record, after, true
 }
 

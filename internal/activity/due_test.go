@@ -172,6 +172,28 @@ func TestAClientIsClaimedWhileItsPoolIsGone(t *testing.T) {
 	}
 }
 
+// Who claims a client while its pool is gone does not say that the user did something, who did not.
+func TestAClaimWhileThePoolIsGoneTellsNothingOfTheUser(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	s := w.on("s", "other", func(s *licensing.UserSession) {
+		s.Status.KeepAlive = new(false)
+		meta.SetStatusCondition(&s.Status.Conditions, metav1.Condition{Type: licensing.ConditionPrompt, Status: metav1.ConditionTrue, Reason: licensing.ReasonIdle, Message: "The session ends soon."})
+	})
+	w.alive["other"] = false
+	w.SetPool(poolKey, nil)
+	w.at(5 * minute).bare(s)
+	if err := w.sweep(); err != nil {
+		t.Fatal(err)
+	}
+	status := w.record(s).Status
+	if status.HeardBy != "me" {
+		t.Errorf("it is not claimed: %+v", status)
+	}
+	if c := meta.FindStatusCondition(status.Conditions, licensing.ConditionPrompt); c == nil || c.Status != metav1.ConditionTrue || *status.KeepAlive || status.TimeoutTime == nil {
+		t.Errorf("a bare heartbeat changed what the record shows: %+v, keep alive %v, timeout %v", c, *status.KeepAlive, status.TimeoutTime)
+	}
+}
+
 // It lets go of a client after half of the time after which that is lost, so that another replica that hears it can answer for it.
 func TestASilentClientIsLetGo(t *testing.T) {
 	w := newWorld(t, office().Obj())

@@ -120,6 +120,7 @@ func (o *PoolsOptions) pools(ctx context.Context) ([]licensing.LicensePool, erro
 	for _, name := range o.names {
 		pool := &licensing.LicensePool{}
 		if err := o.client.Get(ctx, name, pool); err != nil {
+			about.namespace = name.Namespace
 			errs = append(errs, explain(err, about))
 			continue
 		}

@@ -127,6 +127,7 @@ func (f *follower) watch(ctx context.Context, revision string) (string, error) {
 		if !ok {
 			continue
 		}
+		seen := revision
 		revision = s.ResourceVersion
 		f.works()
 		if event.Type == watch.Bookmark {
@@ -136,8 +137,13 @@ func (f *follower) watch(ctx context.Context, revision string) (string, error) {
 		if event.Type == watch.Deleted && f.selection.labelText+f.selection.fieldText != "" {
 			// What the API server selects no more it tells as if it were deleted, and as it was before.
 			now := &licensing.UserSession{}
-			if err := f.client.Get(ctx, client.ObjectKeyFromObject(s), now); err == nil && now.UID == s.UID {
+			switch err := f.client.Get(ctx, client.ObjectKeyFromObject(s), now); {
+			case err == nil && now.UID == s.UID:
 				s, see = now, f.leave
+			case apierrors.IsForbidden(err):
+				see = f.leave // how it stands may not be known
+			case client.IgnoreNotFound(err) != nil:
+				return seen, err // it is told once that can be asked
 			}
 		}
 		if err := see(s, event.Type == watch.Deleted); err != nil {

@@ -71,7 +71,7 @@ type identity struct {
 	Namespace string      `json:"namespace,omitempty"`
 	Rights    []rightData `json:"rights"`
 	// Sessions are the live ones of the user; absent: it may not be known.
-	Sessions []ownSession `json:"sessions,omitempty"`
+	Sessions []ownSession `json:"sessions,omitzero"`
 }
 
 type rightData struct {
@@ -141,6 +141,9 @@ func (o *WhoAmIOptions) Run(ctx context.Context) error {
 		}
 	}
 	if !o.output.table() {
+		if seesSessions {
+			me.Sessions = []ownSession{} // none is not the same as unknown
+		}
 		for i := range rows {
 			me.Sessions = append(me.Sessions, ownSession{rows[i].Namespace, rows[i].Name, rows[i].Pool, rows[i].State})
 		}

@@ -98,9 +98,11 @@ func (t *Timeline) Put(s Session) {
 		t.known[s.ID] = r
 	}
 	r.session = s
-	if s.Denied != "" && !r.denied && !s.Disputed {
-		r.denied = true
-		t.events.push(event{at: s.Ended.Unix(), kind: denied, user: s.User, text: s.Denied})
+	if s.Denied != "" && !r.denied {
+		r.denied = true // also a disputed one, which is the same when its time has come
+		if !s.Disputed {
+			t.events.push(event{at: s.Ended.Unix(), kind: denied, user: s.User, text: s.Denied})
+		}
 	}
 	if s.Connection == "" || s.Logon.IsZero() {
 		return
@@ -140,10 +142,9 @@ func (t *Timeline) Sessions() int { return len(t.known) }
 // retention after a session ends. Where the history does not fit what this timeline knows, or this timeline did not see all, the history gets a gap. It says whether anything happened.
 // Nothing is forgotten: the same may be told to a history that is read anew.
 func (t *Timeline) Tell(h *History, to time.Time, retention time.Duration) bool {
-	if to.Unix() < earliest {
+	if !t.Settle(to) {
 		return false
 	}
-	t.settle(to.Unix())
 	end := t.settled
 	from := h.through
 	reach := max(t.reach, t.sure-min(h.retention, int64(retention/time.Second)))
@@ -186,6 +187,15 @@ func (t *Timeline) Tell(h *History, to time.Time, retention time.Duration) bool 
 	h.retention = int64(retention / time.Second)
 	h.late += t.late
 	return happened
+}
+
+// Settle makes of what happened up to a time (excluded) what can be told, of which a bounded amount is kept. It is called where there is nothing to tell it to; Tell does it by itself. False: no clock says so.
+func (t *Timeline) Settle(to time.Time) bool {
+	if to.Unix() < earliest {
+		return false
+	}
+	t.settle(to.Unix())
+	return true
 }
 
 // stepIn is what is in force from a time on.

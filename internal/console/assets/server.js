@@ -82,8 +82,11 @@ export class Part {
       try {
         const answer = await ask(this.path, this.query(), undefined, this.tag);
         const html = answer.status === 304 ? '' : await answer.text();
-        // Of an address that was left meanwhile nothing is shown: who left it asked for another.
-        if (html && address === location.search) {
+        // Of an address that was left meanwhile nothing is shown, but what it says now: who left it may have asked for another part alone.
+        if (address !== location.search) {
+          this.due = Math.min(this.due, performance.now());
+          this.waiting.push(...told.splice(0));
+        } else if (html) {
           this.put(html);
           this.tag = answer.headers.get('ETag');
         }
