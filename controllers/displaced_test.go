@@ -61,6 +61,44 @@ func TestNobodyIsDisplacedByRulesThatChangedAMomentAgo(t *testing.T) {
 	wantState(t, w.session("s2"), licensing.SessionActive)
 }
 
+// A login's intent could not be carried out at first, and then it turns out that the login was deleted: its user has one session fewer than was counted when the oldest was to make room for a newer one
+// (seed 10030651 of the simulation).
+func TestNobodyIsDisplacedForALoginThatIsGone(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.clock.SetTime(w.clock.Now().Add(time.Second))
+	w.create(login("s2", "ann"))
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if grantsSession(0, verb, obj) {
+			return false, errCrash
+		}
+		return true, nil
+	}
+	_, _ = m.see().reconcile()
+	w.delete(w.session("s2")) // which the watch does not show yet
+	w.clock.SetTime(w.clock.Now().Add(time.Second))
+	w.create(login("s3", "ann"))
+	m.r.inbox.put(poolKey, letter{object: w.session("s3")})
+	tries := 0
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if grantsSession(0, verb, obj) {
+			if tries++; tries == 1 {
+				return false, errCrash
+			}
+		}
+		return true, nil
+	}
+	_, _ = m.reconcile()
+	m.fault = nil
+	m.settleFor(3)
+	if tries < 2 {
+		t.Fatalf("%d grants were tried", tries)
+	}
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s3"), licensing.SessionActive)
+}
+
 // Who takes the term anew finds a record that it had not seen, by which the client's replica let go of it: whoever hears clients must have seen that as well before the session ends for silence
 // (seed 302675 of the simulation).
 func TestWhoTakesTheTermAnewWaitsForWhatItHadNotSeen(t *testing.T) {

@@ -32,10 +32,10 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	if err != nil {
 		return nil, errors.Join(late, err)
 	}
-	recorded := r.Clock.Now()
+	recorded, counted := r.Clock.Now(), len(b.sessions)
 	late = r.carryOut(ctx, b)
-	if len(plan.Ends) > 0 && r.Clock.Now().Sub(recorded) > staleAfter {
-		plan.Ends, b.retryAt = nil, r.Clock.Now().Add(soon) // it slept: who is displaced is decided anew
+	if slept, fewer := r.Clock.Now().Sub(recorded) > staleAfter, len(b.sessions) < counted; len(plan.Ends) > 0 && (slept || fewer) {
+		plan.Ends, b.retryAt = nil, r.Clock.Now().Add(soon) // who is displaced is decided anew: an intent's session may be gone, and the user have one fewer
 	}
 	// One whose write is refused must not keep the others from their answer.
 	if err := errors.Join(late, r.answer(ctx, b, plan)); err != nil {
