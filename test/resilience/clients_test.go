@@ -233,7 +233,7 @@ func (s *site) signOnPlain(ctx context.Context, pool, name string, every time.Du
 	return p
 }
 
-// beat sends a heartbeat, once more if it fails on the way.
+// beat sends a heartbeat, and again if it fails on the way, as a client does: for half a second the balancer sends to a replica that has been killed.
 func (p *plain) beat(ctx context.Context, name string, g *replica.Gateway, active bool) {
 	var a *replica.Answer[gatewayapi.Heartbeat]
 	var err error
@@ -246,6 +246,11 @@ func (p *plain) beat(ctx context.Context, name string, g *replica.Gateway, activ
 		}
 		if err == nil {
 			break
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(600 * time.Millisecond):
 		}
 	}
 	p.mu.Lock()
