@@ -114,7 +114,11 @@ func (c *Checker) takeAccount(a *licensing.LicenseAccount, deleted bool, when ti
 	was, user := p.tally(), p.user(a.Spec.UserName)
 	allowed := p.allows(user)
 	held := p.holders[user]
-	_, intended := p.intend(a.UID, a.Status.PoolUID)
+	takenOverBy := ""
+	if before != nil {
+		takenOverBy = before.Status.PoolUID
+	}
+	_, intended := p.intend(a.UID, takenOverBy)
 	if deleted {
 		delete(c.accounts, a.UID)
 		delete(p.accounts, a.UID)

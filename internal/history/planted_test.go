@@ -132,6 +132,24 @@ var oversold = []trial{
 		}
 		s.activate("a", concurrent, "a")
 	}},
+	{name: "accounts of an earlier pool are given the seats that were recorded before they were made fewer", tell: func(s *story, fault bool) {
+		s.write(MakeLicensePool("p").UID("pool-1").Named(2).Obj())
+		for _, n := range []string{"x", "y"} {
+			s.write(MakeLicenseAccount(n).Pool("p").User(n).Named().Obj()).account(n, func(a *licensing.LicenseAccount) { a.Status.PoolUID = "pool-1" })
+		}
+		s.remove(MakeLicensePool("p").Obj()).write(MakeLicensePool("p").UID("pool-2").Named(2).Obj()).license(either(fault, []string{"x", "y"}, []string{"x"})...)
+		s.pool(func(p *licensing.LicensePool) { p.Spec.Named.Seats = new(int32(1)) }).hold("x")
+		if fault {
+			s.license("y")
+		}
+		s.hold("y")
+	}},
+	{name: "an account's intent of a deleted pool that another has fenced off", tell: func(s *story, fault bool) {
+		s.write(MakeLicensePool("p").UID("pool-1").Named(1).Obj()).write(MakeLicenseAccount("x").Pool("p").User("x").Named().Obj()).license("x")
+		s.remove(MakeLicensePool("p").Obj()).write(MakeLicensePool("p").UID("pool-2").Named(1).Obj())
+		s.account("x", func(a *licensing.LicenseAccount) { a.Status.PoolUID = either(fault, "pool-0", "pool-2") })
+		s.hold("x")
+	}},
 }
 
 var final = []trial{

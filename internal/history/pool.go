@@ -27,6 +27,8 @@ type pool struct {
 	goneSince time.Time
 	// back is when it was there again; zero: it never was gone.
 	back time.Time
+	// came counts the pools of this name in the order in which they came, by uid.
+	came map[string]int
 	// unsure: intents of an earlier pool of this name may exist that the history does not show.
 	unsure bool
 	// intents are on the pool; orphans were on an earlier one of this name and may still be carried out, until this one is fenced.
@@ -81,7 +83,7 @@ type claim struct {
 }
 
 func newPool(key types.NamespacedName) *pool {
-	return &pool{key: key, intents: map[types.UID]intent{}, orphans: map[types.UID]intent{},
+	return &pool{key: key, came: map[string]int{}, intents: map[types.UID]intent{}, orphans: map[types.UID]intent{},
 		sessions: map[types.UID]*licensing.UserSession{}, accounts: map[types.UID]*licensing.LicenseAccount{}, pending: map[types.UID]bool{},
 		claims: map[types.UID]claim{}, connections: map[connection]int{}, live: map[licensing.SeatType]int{}, holders: map[string]int{}, users: map[string]map[types.UID]bool{},
 		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{},
@@ -93,11 +95,15 @@ func (p *pool) user(name string) string {
 	return p.rules.UserKey(name)
 }
 
-// intend finds the intent by which an object may be granted a seat, if it has one. An object that another pool took over has none by this one.
+// intend finds the intent by which an object may be granted a seat, if it has one. A session that another pool took over has none by this one, and an account that a later pool did: one that had a
+// seat, or wanted none, when this pool was fenced still bears an earlier one's uid.
 func (p *pool) intend(uid types.UID, takenOverBy string) (intent, bool) {
 	i, ok := p.intents[uid]
 	if !ok {
 		i, ok = p.orphans[uid]
+	}
+	if i.Kind == "LicenseAccount" && p.came[takenOverBy] < p.came[string(i.pool)] {
+		return i, ok
 	}
 	return i, ok && (takenOverBy == "" || takenOverBy == string(i.pool))
 }
@@ -258,6 +264,9 @@ func (c *Checker) takePool(o *licensing.LicensePool, deleted bool, when time.Tim
 		p.back = later(c.clock, when)
 	}
 	p.object = o
+	if _, known := p.came[string(o.UID)]; !known {
+		p.came[string(o.UID)] = len(p.came) + 1
+	}
 	if before == nil || !equality.Semantic.DeepEqual(before.Spec, o.Spec) {
 		p.replaceSpec(o, when)
 	}
