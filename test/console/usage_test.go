@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -102,6 +103,40 @@ var _ = Describe("The usage chart", func() {
 		}).WithContext(ctx).
 			Should(Equal("desk in " + p.ns + ": concurrent connections"))
 		Expect(t.heard()).To(BeEmpty(), "the picture must not need a style that the policy forbids")
+	})
+
+	It("stays with the pool of which only a model or a period was chosen, whatever pools there are later", func(ctx SpecContext) {
+		p := somewhere(ctx, MakeLicensePool("desk").Named(4).Concurrent(8).Obj())
+		p.recorded(ctx, "desk", 3*24*time.Hour)
+		c := startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns)
+		first := see(ctx, c)
+		Eventually(c.url(1)).WithContext(ctx).ShouldNot(BeEmpty())
+		second := browse(c.url(1)())
+		title := func(t *tab) func() string {
+			return func() string {
+				return eval[string](t, `(document.querySelector("#usage svg title")?.textContent ?? "") + " " + (document.querySelector("#chart-period")?.value ?? "")`)
+			}
+		}
+		for _, t := range []*tab{first, second} {
+			Eventually(title(t)).WithContext(ctx).Should(Equal("desk in " + p.ns + ": concurrent connections week"))
+		}
+		first.choose("#chart-model", "Named")
+		second.choose("#chart-period", "month")
+		Eventually(title(first)).WithContext(ctx).Should(HavePrefix("desk in " + p.ns + ": named connections"))
+		Eventually(title(second)).WithContext(ctx).Should(HaveSuffix(" month"))
+
+		By("a pool whose name comes before it")
+		atlas := MakeLicensePool("atlas").Named(2).Concurrent(2).Obj()
+		atlas.Namespace = p.ns
+		Expect(op.API.Create(ctx, atlas)).To(Succeed())
+		for _, t := range []*tab{first, second} {
+			Eventually(t.text("#chart-pool")).WithContext(ctx).Should(ContainSubstring("atlas"))
+			Expect(eval[string](t, "new URLSearchParams(location.search).get('of')")).To(Equal(p.ns + "/desk"))
+			Expect(eval[string](t, `document.querySelector("#chart-pool").value`)).To(Equal(p.ns + "/desk"))
+			t.do(chromedp.Reload())
+			Eventually(title(t)).WithContext(ctx).Should(HavePrefix("desk in " + p.ns))
+			Expect(t.heard()).To(BeEmpty())
+		}
 	})
 
 	It("opens on the day while the record is younger than that, and on what was chosen from then on", func(ctx SpecContext) {

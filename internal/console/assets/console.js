@@ -40,8 +40,8 @@ function chartOf() {
 
 document.getElementById('usage').addEventListener('change', async (event) => {
   if (!event.target.closest('#chart-of')) return;
-  // Only what was chosen: another pool may have another model, and a younger record.
-  go({ [event.target.name]: event.target.value });
+  // Only what was chosen, and of which pool, since another may come first later. Another pool may have another model, and a younger record.
+  go({ of: document.getElementById('chart-pool').value, [event.target.name]: event.target.value });
   await usage.load();
   say(document.querySelector('#usage-body svg desc')?.textContent || '');
 });
