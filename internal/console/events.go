@@ -18,7 +18,7 @@ const (
 	maxStreams = 24
 )
 
-// events tells a page that something changed, as server-sent events: which kinds, by their versions. The page then fetches what it shows.
+// events tells a page that something changed, as server-sent events: which kinds, by their versions, and whether the first list of sessions is being read. The page then fetches what it shows.
 func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	if c.streams.Add(1) > maxStreams {
 		c.streams.Add(-1)
@@ -30,7 +30,8 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 	clock := c.options.Clock
 	for {
 		versions, changed := c.board.versions()
-		if stream.send("event: versions\ndata: {\"pools\": %d, \"sessions\": %d}\n\n", versions[kindPools], versions[kindSessions]) != nil {
+		reading := c.board.state(kindSessions).reading > 0
+		if stream.send("event: versions\ndata: {\"pools\": %d, \"sessions\": %d, \"reading\": %t}\n\n", versions[kindPools], versions[kindSessions], reading) != nil {
 			return
 		}
 		select {

@@ -4,6 +4,7 @@
 package console
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -230,6 +231,50 @@ func TestTheFirstOfManyAreShownBeforeTheLastAreRead(t *testing.T) {
 	close(api.after)
 	if text := v.until("sessions", "10000 sessions, 1 to 50 shown"); strings.Contains(text, "so far") {
 		t.Errorf("must say so no more:\n%.2000s", text)
+	}
+}
+
+// A page must know while the first list is read: it then waits for nothing to show the rest, however many came before.
+func TestPagesAreToldWhileTheFirstListIsRead(t *testing.T) {
+	api := many(10_000)
+	api.after = make(chan struct{})
+	v, _ := visit(t, api, nil)
+	v.until("sessions", "Reading the sessions: 500 so far")
+	answer, err := http.DefaultClient.Do(v.request(http.MethodGet, "events", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	told := func() (data struct {
+		Sessions uint64
+		Reading  bool
+	}) {
+		for lines.Scan() {
+			if text, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
+				if err := json.Unmarshal([]byte(text), &data); err != nil {
+					t.Fatal(err)
+				}
+				return data
+			}
+		}
+		t.Fatal(lines.Err())
+		return data
+	}
+	first := told()
+	if !first.Reading {
+		t.Error("must say that the first list is being read")
+	}
+	close(api.after)
+	last := first
+	for last.Reading {
+		last = told()
+	}
+	if last.Sessions == first.Sessions {
+		t.Error("the end of the list is a change")
+	}
+	if _, text := v.do(http.MethodGet, "sessions", ""); !strings.Contains(text, "10000 sessions") {
+		t.Errorf("all must be there:\n%.2000s", text)
 	}
 }
 

@@ -156,5 +156,7 @@ follow(url('events'), (versions) => {
     if (names !== known) usage.load(atMostEvery);
     known = names;
   });
-  if (before.sessions !== versions.sessions || before.pools !== versions.pools) sessions.load(atMostEvery);
+  // Each part of the first list is shown when it comes, and the last above all; from then on one change in a second is enough.
+  const pause = before.reading || versions.reading ? 0 : atMostEvery;
+  if (before.sessions !== versions.sessions || before.pools !== versions.pools) sessions.load(pause);
 });
