@@ -123,6 +123,16 @@ service-desk   Concurrent   8          6      2           12         6
 			t.Errorf("must name the pool that is not counted: %q", errOut)
 		}
 	})
+	t.Run("says of which namespaces the pools are, if not of one", func(t *testing.T) {
+		out, _, err := admin.seats(ctx, "pools", "itsm/service-desk", "default/drawing")
+		check(t, err)
+		golden(t, "apiserver-several-namespaces", []byte(out))
+		out, _, err = admin.seats(ctx, "pools", "itsm/service-desk")
+		check(t, err)
+		if strings.Contains(out, "NAMESPACE") {
+			t.Errorf("one namespace needs no column:\n%s", out)
+		}
+	})
 	t.Run("prints those of several names that exist", func(t *testing.T) {
 		out, _, err := admin.seats(ctx, "pools", "service-desk", "absent", "-n", "itsm")
 		wantError(t, err, `"absent" not found`, "kubectl seats pools -A")

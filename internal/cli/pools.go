@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/types"
@@ -97,7 +98,7 @@ func (o *PoolsOptions) Run(ctx context.Context) error {
 	if !o.output.table() {
 		return errors.Join(o.print(pools), err)
 	}
-	table := poolsTable{wide: o.output.wide(), namespaces: o.allNamespaces, now: o.Clock.Now()}
+	table := poolsTable{wide: o.output.wide(), namespaces: o.allNamespaces || severalNamespaces(pools), now: o.Clock.Now()}
 	if failed := columns(o.Streams.Out, table.rows(pools)); failed != nil {
 		return failed
 	}
@@ -105,6 +106,11 @@ func (o *PoolsOptions) Run(ctx context.Context) error {
 		fmt.Fprintln(o.Streams.ErrOut, note)
 	}
 	return err
+}
+
+// severalNamespaces says whether the pools are not all of one namespace, as those named by NAMESPACE/NAME may be.
+func severalNamespaces(pools []licensing.LicensePool) bool {
+	return slices.ContainsFunc(pools, func(p licensing.LicensePool) bool { return p.Namespace != pools[0].Namespace })
 }
 
 // pools reads those of the names, or all.
