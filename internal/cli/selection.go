@@ -26,6 +26,7 @@ const defaultChunk = 500
 // What the API server can select by itself.
 const (
 	fieldPool  = "spec.poolRef.name"
+	fieldUser  = "spec.userName"
 	fieldState = "status.state"
 )
 
@@ -52,7 +53,7 @@ func (s *selection) bind(cmd *cobra.Command) {
 	flags.DurationVar(&s.idleOver, "idle-over", 0, "Only sessions whose user has done nothing for longer than this, such as 30m or 2h.")
 	flags.StringVar(&s.text, "text", "", "Only sessions with this text in a user's name, the session's name, the pool, the module, or the client's host or address.")
 	flags.StringVarP(&s.labelText, "selector", "l", "", "Only sessions with these labels, as kubectl takes them.")
-	flags.StringVar(&s.fieldText, "field-selector", "", "Only sessions with these fields, of which the API server knows "+fieldPool+", spec.userName and "+fieldState+".")
+	flags.StringVar(&s.fieldText, "field-selector", "", "Only sessions with these fields, of which the API server knows "+fieldPool+", "+fieldUser+" and "+fieldState+".")
 	flags.Int64Var(&s.chunk, "chunk-size", defaultChunk, "How many sessions to ask the API server for at a time; 0: all at once.")
 }
 

@@ -28,6 +28,8 @@ type WhyOptions struct {
 	names     []string
 	namespace string
 	client    client.WithWatch
+	// openers are the names found so far of sessions that opened connections, by connection; empty: it was not found.
+	openers map[string]string
 }
 
 func newWhyCommand(env Environment, c *cluster) *cobra.Command {
@@ -128,25 +130,51 @@ func (o *WhyOptions) pool(ctx context.Context, s *licensing.UserSession) *licens
 	return nil
 }
 
-// errFound ends a list before its end.
-var errFound = errors.New("found")
+// errEnough ends a list before its end.
+var errEnough = errors.New("enough was read")
 
-// opener is the name of the session whose connection this one shares; empty: its own, or the opener's record is not there any more, or may not be seen.
+// mostPages is how many pages of sessions are read to find the name of one: as many as fit a few seconds.
+const mostPages = 10
+
+// opener is the name of the session whose connection this one shares; empty: its own, or the opener's record is not there any more, may not be seen, or is not among the first 5,000 of the pool.
 func (o *WhyOptions) opener(ctx context.Context, s *licensing.UserSession) (name string) {
 	if s.Status.Connection == "" || s.Status.Connection == string(s.UID) {
 		return ""
 	}
-	all := &selection{namespace: s.Namespace, chunk: defaultChunk, labels: labels.Everything(), fields: fields.Everything(), filter: grid.Filter{Pools: []string{s.Spec.PoolRef.Name}}}
-	_, err := all.pages(ctx, o.client, func(page []licensing.UserSession) error {
+	if name, known := o.openers[s.Status.Connection]; known {
+		return name
+	}
+	// The opener is of the same user, whose name it most often spells alike: those are few, and the API server selects them.
+	exact := fields.OneTermEqualSelector(fieldUser, s.Spec.UserName)
+	for _, users := range []fields.Selector{exact, fields.Everything()} {
+		if name = o.named(ctx, s, users); name != "" {
+			break
+		}
+	}
+	if o.openers == nil {
+		o.openers = map[string]string{}
+	}
+	o.openers[s.Status.Connection] = name
+	return name
+}
+
+// named is the name of the session that opened another's connection, if it is among the first that are selected.
+func (o *WhyOptions) named(ctx context.Context, s *licensing.UserSession, selected fields.Selector) (name string) {
+	of := &selection{namespace: s.Namespace, chunk: defaultChunk, labels: labels.Everything(), fields: selected, filter: grid.Filter{Pools: []string{s.Spec.PoolRef.Name}}}
+	read := 0
+	_, err := of.pages(ctx, o.client, func(page []licensing.UserSession) error {
 		for i := range page {
 			if string(page[i].UID) == s.Status.Connection {
 				name = page[i].Name
-				return errFound
+				return errEnough
 			}
+		}
+		if read++; read == mostPages {
+			return errEnough
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, errFound) {
+	if err != nil && !errors.Is(err, errEnough) {
 		return ""
 	}
 	return name
