@@ -22,9 +22,10 @@ func (r *LicenseUsageReconciler) tellUnreadable(ctx context.Context, l *line, ob
 	if again {
 		return
 	}
-	log.FromContext(ctx).Info("The pool's history cannot be read; it is left as it is, and nothing is added to it", "why", why)
+	const advice = "Run the operator's version that wrote it, or delete the LicenseUsage to begin a new one."
+	log.FromContext(ctx).Info("The pool's history cannot be read; it is left as it is, and nothing is added to it", "why", why, "advice", advice)
 	r.Recorder.Eventf(object, nil, corev1.EventTypeWarning, licensing.ReasonHistoryUnreadable, "ReadHistory", "%s",
-		cut("The history is left as it is, and nothing is added to it: "+why+".", maxNote))
+		cut("The history is left as it is, and nothing is added to it: "+why+". "+advice, maxNote))
 }
 
 // tellDisagreed says that the history ended far ahead of this manager's clock, once an hour at the most.

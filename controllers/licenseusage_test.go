@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -387,7 +388,15 @@ func TestAHistoryThatCannotBeReadIsLeftAlone(t *testing.T) {
 	theirs.Status.History = "cut off"
 	d.must(d.api.Status().Update(t.Context(), theirs))
 	d.passes(time.Minute)
-	if said := c.said(); !slices.Equal(said, []string{licensing.ReasonHistoryUnreadable}) {
+	select {
+	case e := <-c.events.Events:
+		if !strings.Contains(e, licensing.ReasonHistoryUnreadable) || !strings.HasSuffix(e, "Run the operator's version that wrote it, or delete the LicenseUsage to begin a new one.") {
+			t.Errorf("must say what to do: %s", e)
+		}
+	default:
+		t.Error("another revision that cannot be read must be told")
+	}
+	if said := c.said(); len(said) > 0 {
 		t.Errorf("said of another text: %v", said)
 	}
 	d.writes = 0
