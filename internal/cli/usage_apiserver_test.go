@@ -186,7 +186,18 @@ func TestUsageAgainstAnAPIServer(t *testing.T) {
 		record.Status.History = "1:nonsense"
 		check(t, api.Status().Update(ctx, record))
 		_, _, err := viewer.seats(ctx, "usage", "brand-new", "-n", "itsm")
-		wantError(t, err, `license pool "brand-new": the usage on record cannot be read`, "delete the LicenseUsage to begin a new one")
+		wantError(t, err, `license pool "brand-new": the usage on record must be whole`, "upgrade kubectl-seats to the operator's version")
+	})
+	t.Run("says to upgrade where a newer operator wrote the history", func(t *testing.T) {
+		record := &licensing.LicenseUsage{}
+		check(t, api.Get(ctx, keyOf("itsm", "brand-new"), record))
+		record.Status.History = "2:nobody knows yet"
+		check(t, api.Status().Update(ctx, record))
+		_, _, err := viewer.seats(ctx, "usage", "brand-new", "-n", "itsm")
+		wantError(t, err, `license pool "brand-new"`, "a newer operator wrote it: upgrade kubectl-seats to the operator's version", "version 2")
+		if strings.Contains(err.Error(), "delete") {
+			t.Errorf("must not say to delete what the operator goes on with: %v", err)
+		}
 	})
 	t.Run("says whom to ask for permission", func(t *testing.T) {
 		_, _, err := nobody.seats(ctx, "usage", "service-desk", "-n", "itsm")

@@ -5,6 +5,7 @@
 package demand
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,14 +16,19 @@ import (
 // skew is how far the operator's clock may be ahead of the viewer's without a word.
 const skew = 2 * time.Minute
 
-// History is what a record tells. One without a history, or that was never written, gives one that knows nothing.
+// History is what a record tells. One without a history, or that was never written, gives one that knows nothing. An error tells the viewer to upgrade: that a record can be deleted is the operator's to
+// say, which cannot go on with it.
 func History(record *licensing.LicenseUsage) (*usage.History, error) {
 	if record.Status.History == "" {
 		return usage.NewHistory(), nil
 	}
 	history, err := usage.Decode(record.Status.History)
-	if err != nil {
-		return nil, fmt.Errorf("the usage on record cannot be read; if a newer operator wrote it, use the plugin of that version: %w", err)
+	switch {
+	case errors.Is(err, usage.ErrLater):
+		return nil, fmt.Errorf("the usage on record must be of a version that this kubectl-seats knows; a newer operator wrote it: upgrade kubectl-seats to the operator's version (%w)", err)
+	case err != nil:
+		return nil, fmt.Errorf("the usage on record must be whole, and of a version that this kubectl-seats knows: upgrade kubectl-seats to the operator's version; "+
+			"where it is that, the operator cannot read the record either, and its log says what to do (%w)", err)
 	}
 	return history, nil
 }

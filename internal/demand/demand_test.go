@@ -35,9 +35,18 @@ func TestHistory(t *testing.T) {
 	if h, err = History(record); err != nil || !h.Through().Equal(noon) {
 		t.Errorf("%v, %v", h.Through(), err)
 	}
-	record.Status.History = "v9:?"
-	if _, err = History(record); err == nil || !strings.Contains(err.Error(), "newer operator") {
-		t.Errorf("must say what to do: %v", err)
+	for text, want := range map[string]string{
+		"2:eJw=": "a newer operator wrote it: upgrade kubectl-seats to the operator's version (the history is of version 2, and this program knows version 1 alone)",
+		"1:eJw=": "upgrade kubectl-seats to the operator's version; where it is that, the operator cannot read the record either, and its log says what to do",
+		"v9:?":   "upgrade kubectl-seats to the operator's version",
+	} {
+		record.Status.History = text
+		switch _, err = History(record); {
+		case err == nil || !strings.Contains(err.Error(), want):
+			t.Errorf("%s: must say what to do: %v", text, err)
+		case strings.Contains(err.Error(), "delete"):
+			t.Errorf("%s: who looks must not be told to delete what a newer operator goes on with: %v", text, err)
+		}
 	}
 }
 

@@ -26,9 +26,13 @@ const (
 )
 
 // errPacked is what every text that Decode refuses is told.
-var errPacked = errors.New("the history must be text that this version's Encode wrote, whole and unchanged; delete the LicenseUsage to begin a new one")
+var errPacked = errors.New("the history must be text that this version's Encode wrote, whole and unchanged")
 
-// Decode reads a history from text. Empty text is a history that knows nothing. An error says that the text is none, or was written by a version that this one does not know.
+// ErrLater is that a history is of a version that this program does not know.
+var ErrLater = errors.New("this program knows version 1 alone")
+
+// Decode reads a history from text. Empty text is a history that knows nothing. An error says that the text is none, or that it is of a version that this program does not know (ErrLater); what to do
+// about it differs, so whoever tells people of it adds that.
 func Decode(text string) (*History, error) {
 	h := NewHistory()
 	if text == "" {
@@ -38,7 +42,7 @@ func Decode(text string) (*History, error) {
 	if !ok {
 		version, _, _ := strings.Cut(text, ":")
 		if len(version) > 0 && len(version) < 5 && strings.Trim(version, "0123456789") == "" {
-			return nil, fmt.Errorf("the history is of version %s, and this program knows version 1 alone: use the version that wrote it, or delete the LicenseUsage to begin a new one", version)
+			return nil, fmt.Errorf("the history is of version %s, and %w", version, ErrLater)
 		}
 		return nil, errPacked
 	}
