@@ -103,7 +103,7 @@ func newProcess(ctx context.Context, o *options, config *rest.Config) (*process,
 	p.sweeper = &activity.Sweeper{
 		Denials:  p.denials.Tallies,
 		Recorder: p.recorder, Client: p.direct, Live: p.direct, Clock: real, Log: ctrl.Log.WithName("activity"), Freshness: o.gateway.freshness,
-		Lease: &witness.Lease{Client: p.direct, Namespace: p.namespace, Replica: p.replica}, Roster: p.roster,
+		Lease: &witness.Lease{Client: p.direct, Namespace: p.namespace, Replica: p.replica}, Roster: p.roster, Settled: p.roster.Settled,
 	}
 	return p, nil
 }

@@ -60,6 +60,8 @@ type Sweeper struct {
 	Roster *witness.Roster
 	Clock  clock.PassiveClock
 	Log    logr.Logger
+	// Settled says whether this replica can tell who is dead, and so which clients are its to claim; nil: it can. Until then it swears to nothing new.
+	Settled func() bool
 	// Freshness is how many writes a second may be made for people's sake; 0: none.
 	Freshness float64
 	// Denials are what this replica denied by itself, for its Lease to tell; nil: nothing.
@@ -73,6 +75,7 @@ type Sweeper struct {
 
 	// sworn is when the last sweep began that the Lease tells of; next is when the next sweep begins.
 	sworn, next time.Time
+	said        witness.Report
 	contact     atomic.Int64
 	sworeOnce   atomic.Bool
 	budget      *rate.Limiter
@@ -117,13 +120,19 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		s.contact.Store(began.UnixNano())
 	}
 	pools, sessions := s.Recorder.seen()
+	settled := s.Settled == nil || s.Settled()
 	due := s.Recorder.Due(began, s.sworn, s.Freshness > 0 && !s.fresh.Load())
 	s.next = due.Next
 	if err := s.write(ctx, due.Must, cmp.Or(s.Parallel, parallelWrites)); err != nil {
 		return err
 	}
 	if due.Passed || began.Sub(s.sworn) >= witness.RenewEvery {
-		if err := s.swear(ctx, witness.Report{Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}); err != nil {
+		report := witness.Report{Renewed: began, Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}
+		if !settled && !s.sworn.IsZero() {
+			// It lives, and no more: which clients are its to claim it does not know, since after a gap it takes nobody for dead.
+			report.Swept, report.Pools, report.Sessions = s.sworn, s.said.Pools, s.said.Sessions
+		}
+		if err := s.swear(ctx, report); err != nil {
 			return fmt.Errorf("renewing the replica's lease: %w", err)
 		}
 	}
@@ -143,7 +152,7 @@ func (s *Sweeper) swear(ctx context.Context, report witness.Report) error {
 	if err := s.Lease.Renew(ctx, report); err != nil {
 		return err
 	}
-	s.sworn = report.Swept
+	s.sworn, s.said = report.Swept, report
 	s.contact.Store(s.Clock.Now().UnixNano())
 	s.sworeOnce.Store(true)
 	stale := s.Roster.Stale()
@@ -191,7 +200,7 @@ func (s *Sweeper) tellDenials(ctx context.Context) {
 	if len(denials) == 0 {
 		return
 	}
-	if err := s.Lease.Renew(ctx, witness.Report{Swept: s.sworn, Denials: denials}); err != nil {
+	if err := s.Lease.Renew(ctx, witness.Report{Renewed: s.Clock.Now(), Swept: s.sworn, Denials: denials}); err != nil {
 		s.Log.V(1).Info("The last denials could not be told", "error", err.Error())
 	}
 }

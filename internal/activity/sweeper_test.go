@@ -218,6 +218,36 @@ func TestWhatIsKnownIsWrittenBeforeAReplicaStops(t *testing.T) {
 	}
 }
 
+// After a gap in its view a replica takes nobody for dead, so it does not know which clients are its to claim: it says that it lives, and swears to nothing new.
+func TestWhoCannotTellWhoIsDeadSwearsToNothingNew(t *testing.T) {
+	w := newWorld(t, office().Obj())
+	settled := true
+	w.sweeper.Settled = func() bool { return settled }
+	if err := w.at(minute).sweep(); err != nil {
+		t.Fatal(err)
+	}
+	settled = false
+	lease := func() time.Duration {
+		l := &coordinationv1.Lease{}
+		if err := w.api.Get(t.Context(), types.NamespacedName{Namespace: "seatkeeper-system", Name: "me"}, l); err != nil {
+			t.Fatal(err)
+		}
+		return l.Spec.RenewTime.Sub(nine)
+	}
+	for _, at := range []time.Duration{2 * minute, 3 * minute} {
+		if err := w.at(at).sweep(); err != nil {
+			t.Fatal(err)
+		}
+		if renewed := lease(); renewed != at || w.swept() != minute {
+			t.Errorf("renewed at %s, swept %s; want %s and %s", renewed, w.swept(), at, minute)
+		}
+	}
+	settled = true
+	if err := w.at(4 * minute).sweep(); err != nil || w.swept() != 4*minute {
+		t.Errorf("swept %s: %v", w.swept(), err)
+	}
+}
+
 // If it cannot be written, the lease stays: others then wait for this replica's clients to be heard elsewhere.
 func TestAReplicaThatCannotWriteLeavesItsLease(t *testing.T) {
 	w := newWorld(t, office().Obj())

@@ -149,7 +149,11 @@ func (w *world) swept() time.Duration {
 	if err := w.api.Get(w.t.Context(), types.NamespacedName{Namespace: "seatkeeper-system", Name: "me"}, lease); err != nil {
 		return -1
 	}
-	return lease.Spec.RenewTime.Sub(nine)
+	swept, err := time.Parse(time.RFC3339Nano, lease.Annotations["licensing.seatkeeper.dev/swept"])
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return swept.Sub(nine)
 }
 
 // elsewhere changes a session as another replica or the leader does; the recorder does not see it.

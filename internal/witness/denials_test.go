@@ -20,7 +20,7 @@ import (
 func (h *hall) denies(name string, denials map[string]usage.Tally) *coordinationv1.Lease {
 	h.t.Helper()
 	h.renewed(name, 0)
-	if err := h.leases[name].Renew(h.t.Context(), Report{Swept: nine, Denials: denials}); err != nil {
+	if err := h.leases[name].Renew(h.t.Context(), Report{Renewed: nine, Swept: nine, Denials: denials}); err != nil {
 		h.t.Fatal(err)
 	}
 	lease := &coordinationv1.Lease{}

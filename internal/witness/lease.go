@@ -41,8 +41,8 @@ const (
 
 // Report is what a replica says after a sweep.
 type Report struct {
-	// Swept: all that was heard before this time and was due is written.
-	Swept time.Time
+	// Renewed is when this is said; Swept: all that was heard before this time and was due is written.
+	Renewed, Swept time.Time
 	// Pools and Sessions are the revisions up to which the replica had seen pools and sessions when the sweep began; 0: not all that there were.
 	Pools, Sessions uint64
 	// Missing is what is missing of each pool's clients that the replica answers for.
@@ -102,7 +102,7 @@ func (l *Lease) write(ctx context.Context, lease *coordinationv1.Lease, report R
 	}
 	lease.Spec.HolderIdentity = &l.Replica
 	lease.Spec.LeaseDurationSeconds = new(int32(SilentAfter / time.Second))
-	lease.Spec.RenewTime = new(metav1.NewMicroTime(report.Swept))
+	lease.Spec.RenewTime = new(metav1.NewMicroTime(report.Renewed))
 	if lease.ResourceVersion == "" {
 		err = l.Client.Create(ctx, lease)
 	} else {

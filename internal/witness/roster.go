@@ -89,18 +89,22 @@ const settled = 5 * time.Second
 
 // Alive says whether a replica renews its Lease, as far as this one can tell: one whose own view is not fresh takes nobody for dead. If it is dead, the time is when it was last alive.
 func (r *Roster) Alive(name string) (last time.Time, alive bool) {
-	since, fresh := r.Since()
+	if !r.Settled() {
+		return time.Time{}, true
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now, known := r.clock.Now(), r.replicas[name]
-	switch {
-	case !fresh || now.Sub(since) < settled:
-		return time.Time{}, true
-	case known == nil:
-		return since, false
-	default:
-		return known.seen, !known.left && now.Sub(known.seen) <= SilentAfter
+	known := r.replicas[name]
+	if known == nil {
+		return r.since, false
 	}
+	return known.seen, !known.left && r.clock.Now().Sub(known.seen) <= SilentAfter
+}
+
+// Settled says whether this replica can tell who is dead.
+func (r *Roster) Settled() bool {
+	since, fresh := r.Since()
+	return fresh && r.clock.Now().Sub(since) >= settled
 }
 
 // Since is from when on this replica's view of the others is fresh without a gap; false: it is not fresh now, for example since the API server is away or this process slept.

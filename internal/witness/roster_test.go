@@ -58,7 +58,7 @@ func (h *hall) renew(name string, swept time.Duration, missing ...seating.Missin
 	if h.leases[name] == nil {
 		h.leases[name] = &Lease{Client: h.api, Namespace: "ns", Replica: name}
 	}
-	report := Report{Swept: nine.Add(swept), Missing: map[types.NamespacedName]seating.Missing{}}
+	report := Report{Renewed: nine.Add(swept), Swept: nine.Add(swept), Missing: map[types.NamespacedName]seating.Missing{}}
 	for _, m := range missing {
 		report.Missing[pool] = m
 	}

@@ -52,7 +52,7 @@ func (s *stage) startReplica(ctx context.Context, bare http.Handler) (*replica, 
 	r := &replica{keys: &sessiontoken.Keeper{Client: s.api, Reader: s.api, Namespace: namespace, Name: "bench-session-keys", Clock: now, Log: log}}
 	sweeper := &activity.Sweeper{
 		Recorder: recorder, Client: s.api, Live: s.api, Clock: now, Log: log, Freshness: 50,
-		Lease: &witness.Lease{Client: s.api, Namespace: namespace, Replica: name}, Roster: roster,
+		Lease: &witness.Lease{Client: s.api, Namespace: namespace, Replica: name}, Roster: roster, Settled: roster.Settled,
 	}
 	g := &gateway.Gateway{
 		Client: s.api, Live: s.api, Cache: watches, Recorder: recorder, Tokens: r.keys, Replica: name, Clock: now, Log: log,

@@ -65,7 +65,7 @@ func (w *World) start() {
 	p.recorder = activity.New(p.name, p, p.roster.Alive)
 	lease := &connection{w: w, of: p, patience: 5 * time.Second}
 	p.sweeper = &activity.Sweeper{Recorder: p.recorder, Client: p.direct, Live: p.direct, Clock: p, Log: w.log(p), Freshness: w.scenario.Freshness, Parallel: 1,
-		Lease: &witness.Lease{Client: lease, Namespace: systemNamespace, Replica: p.name}, Roster: p.roster}
+		Lease: &witness.Lease{Client: lease, Namespace: systemNamespace, Replica: p.name}, Roster: p.roster, Settled: p.roster.Settled}
 	if b := w.broken.Process; b != nil {
 		b(p)
 	}
