@@ -77,26 +77,6 @@ type book struct {
 	tidyAt time.Time
 }
 
-// departure is a session that has ended, and how.
-type departure struct {
-	session *licensing.UserSession
-	end     seating.End
-	// own: this manager wrote the end, so that nobody else tells of it.
-	own bool
-}
-
-// unsureEnd is an end that may have been written, and the time that it bears then.
-type unsureEnd struct {
-	seating.End
-	at time.Time
-}
-
-// wrote says whether a session's record shows that the end was written.
-func (u unsureEnd) wrote(s *licensing.UserSession) bool {
-	return s.Status.State == licensing.SessionTerminated && s.Status.TerminationAction == licensing.TerminationAction(u.Action) &&
-		s.Status.Message == u.Message && facts.Time(s.Status.TerminatedTime).Equal(u.at.Truncate(time.Second))
-}
-
 func newBook(key types.NamespacedName) *book {
 	b := &book{key: key, nearer: map[types.UID]uint64{}, unseen: map[types.UID]struct{}{}}
 	b.clear()
@@ -213,12 +193,12 @@ func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 	}
 }
 
-// dropSession forgets a session that no longer exists.
-func (b *book) dropSession(uid types.UID) {
+// dropSession forgets a session that no longer existed at a revision.
+func (b *book) dropSession(uid types.UID, revision string) {
 	// A live session that is deleted is ended by who deletes it (C8); unless this manager may have ended it before, which then nobody else can tell of.
 	if s, ok := b.sessions[uid]; ok && s.Status.State == licensing.SessionActive {
 		_, own := b.unsure.Load(uid)
-		b.departed = append(b.departed, deleted(s, own))
+		b.departed = append(b.departed, deleted(s, revision, own))
 	} else if ok && facts.Session(s).State == seating.Pending {
 		b.unseen[uid] = struct{}{} // a grant of it may have been written whose answer was lost
 	}
@@ -229,11 +209,6 @@ func (b *book) dropSession(uid types.UID) {
 	delete(b.found, uid)
 	delete(b.nearer, uid)
 	b.ledger.RemoveSession(string(uid))
-}
-
-// deleted is the end of a live session that was deleted.
-func deleted(s *licensing.UserSession, own bool) departure {
-	return departure{session: s, end: seating.End{Session: string(s.UID), Action: seating.RequestedByAdministrator, Message: facts.DeletedMessage}, own: own}
 }
 
 // putAccount takes in an account unless what is known of it is newer; it says whether it did.
@@ -294,7 +269,7 @@ func (b *book) take(obj client.Object, now time.Time) {
 func (b *book) drop(obj client.Object) {
 	switch obj.(type) {
 	case *licensing.UserSession:
-		b.dropSession(obj.GetUID())
+		b.dropSession(obj.GetUID(), obj.GetResourceVersion())
 	case *licensing.LicenseAccount:
 		b.dropAccount(obj.GetUID())
 	}
@@ -320,7 +295,7 @@ func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
 			if ok && b.sessions[last.UID] != nil {
 				b.putSession(last, now) // it may have ended otherwise before it was deleted
 			} else if _, unseen := b.unseen[l.object.GetUID()]; unseen && last.Status.State == licensing.SessionActive {
-				b.departed = append(b.departed, deleted(last, false))
+				b.departed = append(b.departed, deleted(last, last.ResourceVersion, false))
 			}
 			b.drop(l.object)
 			delete(b.unseen, l.object.GetUID())

@@ -4,6 +4,8 @@
 package controllers
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -143,4 +145,38 @@ func known(t *testing.T, b *book, s *licensing.UserSession) seating.Session {
 		t.Fatalf("%s is not in the ledger", s.Name)
 	}
 	return session
+}
+
+// A session of a user ends, the answer is lost, and the watch shows it before logins are decided on: there is room by then (seed 20018034 of the simulation: the user's oldest session was ended).
+func TestNobodyIsDisplacedThoughASessionEndedAMomentAgo(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"), login("s2", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.create(login("s3", "ann"))
+	asked := w.session("s2")
+	asked.Spec.Termination = &licensing.Termination{RequestedBy: licensing.RequesterSystem}
+	if err := w.api.Update(t.Context(), asked); err != nil {
+		t.Fatal(err)
+	}
+	lost := 0
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if !endsSession(call, verb, obj) {
+			return true, nil
+		}
+		lost++
+		if err := w.api.Status().Update(t.Context(), obj.DeepCopyObject().(client.Object)); err != nil {
+			t.Error(err)
+		}
+		w.clock.SetTime(w.clock.Now().Add(8 * time.Second))
+		m.see()
+		return false, context.DeadlineExceeded
+	}
+	if _, err := m.see().reconcile(); !errors.Is(err, context.DeadlineExceeded) || lost != 1 {
+		t.Fatalf("%d ends were written, and %v; want one whose answer is lost", lost, err)
+	}
+	m.fault = nil
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s2"), licensing.SessionTerminated)
+	wantState(t, w.session("s3"), licensing.SessionActive)
 }

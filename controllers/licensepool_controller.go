@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -26,6 +27,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 	"github.com/seatkeeper/seatkeeper/internal/witness"
 )
@@ -147,6 +149,9 @@ func (r *LicensePoolReconciler) Reconcile(ctx context.Context, req ctrl.Request)
 			return r.lookAgain(b, plan, sweep), nil
 		}
 		if wait := b.rivalry.wait(now, since, spared); wait > 0 {
+			if told := b.untold(); !told.IsZero() {
+				wait = min(wait, max(time.Millisecond, told.Sub(now)))
+			}
 			return ctrl.Result{RequeueAfter: wait}, nil
 		}
 		if err := r.takeTerm(ctx, b); err != nil {
@@ -198,11 +203,14 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	if b.pool != nil && !replaced && notNewer(pool, b.pool.ResourceVersion) {
 		return nil
 	}
-	before := b.pool
+	before, term := b.pool, termOf(pool)
+	if before != nil && !replaced && term != "" && !slices.Contains(b.drawn, term) && !equality.Semantic.DeepEqual(before.Status, pool.Status) {
+		b.rivalry.wrote = facts.Revision(pool.ResourceVersion)
+	}
 	b.putPool(pool, r.Clock.Now())
 	switch {
 	case b.term == "":
-		if term := termOf(pool); before != nil && !replaced && term != termOf(before) && !slices.Contains(b.drawn, term) {
+		if before != nil && !replaced && term != termOf(before) && !slices.Contains(b.drawn, term) {
 			b.rivalry.met(r.Clock.Now(), r.chance())
 		}
 		b.brake = brakeOf(pool)
@@ -210,7 +218,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	case replaced:
 		b.loseTerm(r.Clock.Now())
 		return nil
-	case termOf(pool) != b.term:
+	case term != b.term:
 		b.loseTerm(r.Clock.Now())
 		b.rivalry.lost(r.Clock.Now(), r.chance())
 		log.FromContext(ctx).Info("Another manager grants from the pool now", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
@@ -268,7 +276,7 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, spare
 // lookAgain asks to be woken when time alone changes what is to be done.
 func (r *LicensePoolReconciler) lookAgain(b *book, plan *seating.Plan, sweep *seating.Sweep) ctrl.Result {
 	now := r.Clock.Now()
-	times := []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt, b.retryAt}
+	times := []time.Time{plan.Next, sweep.Next, b.ledger.NextTurn(now), b.tidyAt, b.retryAt, b.untold()}
 	if r.Roster != nil && b.ledger.Live() > 0 {
 		times = append(times, now.Add(rosterLook))
 	}

@@ -50,9 +50,10 @@ func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seati
 	confirmed := map[string]bool{}
 	for range maxTries {
 		decided := r.Clock.Now()
-		plan := b.ledger.Decide(r.Clock.Now(), max(0, min(maxIntents, maxOpenIntents-len(b.todo))))
+		b.deliver(r.inbox.take(b.key), decided) // writes may have taken long
+		plan := b.ledger.Decide(decided, max(0, min(maxIntents, maxOpenIntents-len(b.todo))))
 		if b.moreDue {
-			plan.SpareWhileDue(r.Clock.Now())
+			plan.SpareWhileDue(decided)
 		}
 		changed, err := r.confirmAccounts(ctx, b, plan, confirmed)
 		if err != nil {

@@ -156,22 +156,6 @@ func expiryHeldCondition(b seating.Brake, longest time.Duration) metav1.Conditio
 	return c
 }
 
-// sendOff tells of ends that this manager learnt of later: its own whose answer was lost, and of sessions that were deleted. Of two managers the one without the term leaves the latter to the other;
-// where the pool is gone there is no term, and both tell rather than neither.
-func (r *LicensePoolReconciler) sendOff(b *book) {
-	for _, d := range b.departed {
-		if d.own || b.term != "" || b.pool == nil || !b.rivalry.near(r.Clock.Now()) {
-			r.announceEnd(b, d.session, d.end)
-		}
-	}
-	b.departed = nil
-	held := 0.0
-	if b.brake.On() {
-		held = 1
-	}
-	expiryHeld.WithLabelValues(b.key.Namespace, b.key.Name).Set(held)
-}
-
 // goneLook is how often it is looked, within its grace period, whether a pool that is gone has come back.
 const goneLook = 5 * time.Second
 

@@ -64,7 +64,7 @@ func (r *LicensePoolReconciler) takeTerm(ctx context.Context, b *book) error {
 	}
 	for uid := range inOrder(b.sessions) {
 		if !listed[uid] {
-			b.dropSession(uid) // deleted, though the watch has not told so yet
+			b.dropSession(uid, sessionsListed) // deleted, though the watch has not told so yet
 		}
 	}
 	b.meetRules(pool, r.Clock.Now())
@@ -175,7 +175,7 @@ func (r *LicensePoolReconciler) adopt(ctx context.Context, b *book, intent licen
 			return fmt.Errorf("reading a session that has an intent: %w", err)
 		}
 		if session.UID != intent.UID {
-			b.dropSession(intent.UID)
+			b.dropSession(intent.UID, b.pool.ResourceVersion)
 			return nil
 		}
 		b.takeSession(session, r.Clock.Now())

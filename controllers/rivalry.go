@@ -27,6 +27,8 @@ type rivalry struct {
 	losses   int
 	lastLoss time.Time
 	patience time.Duration
+	// wrote is the pool's revision when its status was last seen to be written by a rival.
+	wrote uint64
 	// idleSince is since when there is work other than undecided sessions (which know how old they are); zero: there is none.
 	idleSince time.Time
 }

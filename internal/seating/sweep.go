@@ -123,15 +123,20 @@ type sweeping struct {
 func (w *sweeping) session(s Session) {
 	why := w.rules.due(s, w.Now)
 	missing := why == lost || (why == idle && w.rules.silent(&s, w.Now))
+	spared := s.Life.Found || s.Life.Logon.Before(w.Adopted)
+	deadline := w.rules.deadline(s, why)
+	if until := w.Adopted.Add(2 * w.rules.Lifetimes.Heartbeat); spared && until.After(deadline) {
+		deadline = until // what is heard while it is spared must be written as well
+	}
 	switch {
 	case why == notDue:
 	case why == lost && w.Now.Before(w.Patient):
 		w.again(w.Patient)
-	case (missing || why == idle) && (s.Life.Found || s.Life.Logon.Before(w.Adopted)) && w.Now.Before(w.Until):
+	case (missing || why == idle) && spared && w.Now.Before(w.Until):
 		w.again(w.Until)
-	case (missing || why == idle) && w.awaits(&s, w.rules.deadline(s, why)):
+	case (missing || why == idle) && w.awaits(&s, deadline):
 		w.again(w.Now.Add(swornLook))
-		if w.Now.Sub(w.rules.deadline(s, why)) < soonSworn {
+		if w.Now.Sub(deadline) < soonSworn {
 			return // it ends in a moment: that its record shows it to be idle before would be a write for nothing
 		}
 	case missing && w.held():

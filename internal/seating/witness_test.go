@@ -72,6 +72,26 @@ func TestNobodyIdlesOutBeforeEveryWitnessHasSweptPastTheDeadline(t *testing.T) {
 	w.expect(half+2*time.Second, "s")
 }
 
+// An allocator that has just begun spares who was due long before, so that clients can be heard again; what is heard meanwhile must be written before it ends anybody (seed 20025940 of the simulation: the API
+// server was away while a replica heard a client again).
+func TestWhatIsHeardWhileSessionsAreSparedIsWrittenBeforeTheyEnd(t *testing.T) {
+	const adopted, until = half + 10*time.Minute, half + 10*time.Minute + 65*time.Second
+	w := newWatched(t)
+	w.session("s", "a")
+	sweep := func() int {
+		w.SetWitnesses(w.witnesses, nine)
+		return len(w.Sweep(seating.Moment{Now: nine.Add(until), Most: 1000, LongestBrake: 15 * time.Minute, Adopted: nine.Add(adopted), Until: nine.Add(until)}).Ends)
+	}
+	w.says("a", adopted+time.Minute, 0) // its clock may be a second ahead
+	if n := sweep(); n != 0 {
+		t.Errorf("%d sessions ended though their clients may have been heard in the last second of two heartbeats", n)
+	}
+	w.says("a", adopted+time.Minute+time.Second, 0)
+	if n := sweep(); n != 1 {
+		t.Errorf("%d sessions ended, want 1", n)
+	}
+}
+
 func TestAWitnessOfThisProcessHasNoOtherClock(t *testing.T) {
 	w := newWatched(t)
 	w.session("s", "a")
