@@ -14,17 +14,14 @@ const (
 	gather = 300 * time.Millisecond
 	// beat is how often a page hears that nothing changed. It takes the line for broken after more than two of them.
 	beat = 10 * time.Second
-	// maxStreams bounds the pages that follow at a time.
-	maxStreams = 24
+	// maxStreams bounds the streams that stay open. Browsers allow six connections to a host, for all pages of it together: with one stream for each of six pages, none of them could ask for anything.
+	maxStreams = 4
 )
 
 // events tells a page that something changed, as server-sent events: which kinds, by their versions, and whether the first list of sessions is being read. The page then fetches what it shows.
+// A page for which no stream is left is told once how things are, and to ask again.
 func (c *Console) events(w http.ResponseWriter, r *http.Request) {
-	if c.streams.Add(1) > maxStreams {
-		c.streams.Add(-1)
-		refuse(w, http.StatusServiceUnavailable, fmt.Sprintf("At most %d pages may follow at a time: close some.", maxStreams))
-		return
-	}
+	full := c.streams.Add(1) > maxStreams
 	defer c.streams.Add(-1)
 	stream := newStream(w, "text/event-stream")
 	clock := c.options.Clock
@@ -32,6 +29,10 @@ func (c *Console) events(w http.ResponseWriter, r *http.Request) {
 		versions, changed := c.board.versions()
 		reading := c.board.state(kindSessions).reading > 0
 		if stream.send("event: versions\ndata: {\"pools\": %d, \"sessions\": %d, \"reading\": %t}\n\n", versions[kindPools], versions[kindSessions], reading) != nil {
+			return
+		}
+		if full {
+			_ = stream.send("event: again\ndata: {}\n\n") // a page that went away asks no more
 			return
 		}
 		select {

@@ -394,25 +394,44 @@ func TestSeesNothingWithoutPermission(t *testing.T) {
 
 func TestStreamsAndConnectionsAreBounded(t *testing.T) {
 	v, c := visit(t, many(1), nil)
-	open := func() int {
+	open := func() io.ReadCloser {
 		answer, err := http.DefaultClient.Do(v.request("GET", "events", ""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { answer.Body.Close() })
-		return answer.StatusCode
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("must follow: %d", answer.StatusCode)
+		}
+		return answer.Body
 	}
+	var streams []io.ReadCloser
 	for range maxStreams {
-		if code := open(); code != http.StatusOK {
-			t.Fatalf("must follow: %d", code)
+		streams = append(streams, open())
+	}
+	told, err := io.ReadAll(open())
+	if err != nil || !strings.HasPrefix(string(told), "event: versions\n") || !strings.Contains(string(told), "event: again\n") {
+		t.Errorf("one too many must be told how things are, and to ask again: %q, %v", told, err)
+	}
+	// The connection of one that was answered ends a moment after its answer.
+	counts := func(n int32) {
+		for c.streams.Load() != n {
+			if t.Context().Err() != nil {
+				t.Fatalf("%d streams are counted, want %d", c.streams.Load(), n)
+			}
+			time.Sleep(time.Millisecond)
 		}
 	}
-	if code := open(); code != http.StatusServiceUnavailable {
-		t.Errorf("one too many must be refused: %d", code)
+	counts(maxStreams)
+
+	// The place of one that goes is taken by the next.
+	streams[0].Close()
+	counts(maxStreams - 1)
+	first := make([]byte, len("event: versions\n"))
+	if _, err := io.ReadFull(open(), first); err != nil {
+		t.Error(err)
 	}
-	if n := c.streams.Load(); n != maxStreams {
-		t.Errorf("%d streams are counted", n)
-	}
+	counts(maxStreams)
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(t.Context(), "tcp", c.address)
 	if err != nil {

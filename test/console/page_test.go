@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -148,6 +150,34 @@ var _ = Describe("The page", func() {
 		Eventually(other.text("#found")).WithContext(ctx).Should(Equal("15 sessions"))
 		Expect(eval[string](other, `document.getElementById("filter-module").value`)).To(Equal("Mobile"))
 		Expect(t.heard()).To(BeEmpty())
+	})
+
+	It("serves more pages of one browser than that has connections", func(ctx SpecContext) {
+		p := somewhere(ctx, MakeLicensePool("desk").Concurrent(9).Obj())
+		p.signOn(ctx, "desk", gatewayapi.Login{UserName: "ann"})
+		tabs := []*tab{see(ctx, startConsole(ctx, op.AdminKubeconfig(), "-n", p.ns))}
+		tabs[0].look(1280, 1000, "light")
+		for range 7 { // browsers have six to a host
+			tabs = append(tabs, tabs[0].another(eval[string](tabs[0], "location.href")))
+		}
+		shown := func(t *tab) {
+			// As in windows beside each other: all are looked at.
+			_, err := chromedp.Call(t.ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+			Expect(err).NotTo(HaveOccurred())
+			Eventually(t.text("#line")).WithContext(ctx).Should(Equal("Live"))
+			Expect(eval[bool](t, "document.hidden")).To(BeFalse())
+		}
+		for _, t := range tabs {
+			shown(t)
+		}
+		By("a session that begins is shown in all, and each can be used")
+		bob := p.signOn(ctx, "desk", gatewayapi.Login{UserName: "bob"})
+		for _, t := range tabs {
+			Eventually(t.count(rowOf(bob))).WithContext(ctx).WithTimeout(10 * time.Second).Should(Equal(1))
+			t.choose("#filter-state", "Pending")
+			Eventually(t.text("#found")).WithContext(ctx).Should(Equal("No sessions"))
+			Expect(t.heard()).To(BeEmpty())
+		}
 	})
 
 	It("keeps a choice of the filters as it is while what there is to choose from changes", func(ctx SpecContext) {

@@ -7,6 +7,7 @@ import { say } from './server.js';
 
 const shown = document.getElementById('line');
 const silence = 25000; // the server is heard every ten seconds
+const again = 1000; // how long a page waits for which the server has no stream left
 
 let source = null;
 let timer = 0;
@@ -53,6 +54,11 @@ export function follow(path, changed) {
       live();
       watch();
       changed(JSON.parse(event.data));
+    });
+    // Many pages are open: this one asks now and then, until another leaves it its stream.
+    source.addEventListener('again', () => {
+      close();
+      timer = setTimeout(open, again);
     });
     source.addEventListener('error', () => {
       broken();
