@@ -5,6 +5,7 @@ package cli
 
 import (
 	"context"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -52,4 +53,20 @@ func (m models) anyCombined(names []string) bool {
 		}
 	}
 	return m.unknown
+}
+
+// missing says which of these names stand for no pool, as far as is known; empty: each stands for one.
+func (m models) missing(names []string) string {
+	var lines []string
+	for _, name := range names {
+		filter := grid.Filter{Pools: []string{name}}
+		there := m.unknown
+		for key := range m.pools {
+			there = there || filter.MatchFacts(&grid.Row{Namespace: key.Namespace, Pool: key.Name})
+		}
+		if !there {
+			lines = append(lines, "There is no license pool "+printable(name)+" here. `kubectl seats pools -A` lists those there are.")
+		}
+	}
+	return strings.Join(lines, "\n")
 }

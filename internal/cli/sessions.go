@@ -163,6 +163,9 @@ func (o *SessionsOptions) Run(ctx context.Context) error {
 	}
 	if printer.printed() == 0 && o.output.table() {
 		fmt.Fprintln(o.Streams.ErrOut, o.nothingFound())
+		if note := models.missing(o.selection.pools); note != "" {
+			fmt.Fprintln(o.Streams.ErrOut, note)
+		}
 	}
 	if note := alikePools(o.selection.pools, models.pools); note != "" && o.output.table() {
 		fmt.Fprintln(o.Streams.ErrOut, note)

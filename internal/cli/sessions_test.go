@@ -68,6 +68,7 @@ func (s *site) sessions(t *testing.T) {
 		"names":         {"-o", "name", "--sort-by", "-name"},
 		"small-pages":   {"--chunk-size", "1"},
 		"none-as-asked": {"--user", "nobody"},
+		"no-such-pool":  {"--pool", "invention"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, errOut, err := s.viewer.seats(ctx, append([]string{"sessions", "-n", "itsm"}, args...)...)

@@ -75,7 +75,7 @@ Times are those of your clock; TZ names another zone, as in TZ=UTC. CSV, JSON an
 			if len(args) == 1 {
 				return nil
 			}
-			return advise(errors.New("one pool must be named"), "`kubectl seats pools` lists the license pools there are.")
+			return advise(errors.New("one pool must be named"), "`kubectl seats pools -A` lists the license pools there are.")
 		},
 		ValidArgsFunction: completeNames(c, &licensing.LicensePoolList{}),
 		RunE:              runs(o),

@@ -178,7 +178,7 @@ func TestUsageAgainstAnAPIServer(t *testing.T) {
 		_, _, err := viewer.seats(ctx, "usage", "absent", "-n", "itsm")
 		wantError(t, err, `"absent" not found`, "kubectl seats pools -A")
 		_, _, err = viewer.seats(ctx, "usage", "-n", "itsm")
-		wantError(t, err, "one pool must be named", "kubectl seats pools")
+		wantError(t, err, "one pool must be named", "kubectl seats pools -A")
 	})
 	t.Run("says that a history is none", func(t *testing.T) {
 		record := maker.MakeLicenseUsage("brand-new").Namespace("itsm").Obj()
