@@ -268,6 +268,18 @@ func (b *board) rowList(filter *grid.Filter, now time.Time) (rows []*grid.Row, m
 	return rows, slices.Sorted(maps.Keys(seen))
 }
 
+// name is that of the session with a unique id; empty: it is not known.
+func (b *board) name(uid types.UID) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for key, row := range b.rows {
+		if row.UID == uid {
+			return key.Name
+		}
+	}
+	return ""
+}
+
 // combined says whether a session's pool has both models, so that its seat tells something (A7).
 func (b *board) combined(row *grid.Row) bool {
 	b.mu.Lock()

@@ -123,6 +123,29 @@ func TestAPartThatDidNotChangeIsNotSentAgain(t *testing.T) {
 	}
 }
 
+// A unique id says nothing to people: the session whose seat another shares is in the grid, by its name.
+func TestASharedSeatIsToldByTheNameOfItsSession(t *testing.T) {
+	now := time.Now()
+	sharer := session("mobile", "itsm", now)
+	for connection, want := range map[string]string{"uid-web": "with the user&#39;s session web.", "uid-gone": "that has the unique id uid-gone."} {
+		sharer.Status.Connection = connection
+		c := New(Options{Clock: clock.RealClock{}, API: api(t, true, &atomic.Int64{}, interceptor.Funcs{
+			Get: func(_ context.Context, _ client.WithWatch, _ client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+				if s, ok := into.(*licensing.UserSession); ok {
+					sharer.DeepCopyInto(s)
+				}
+				return nil
+			},
+		})})
+		loaded(c, session("web", "itsm", now), sharer)
+		w := httptest.NewRecorder()
+		c.session(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/session?namespace=itsm&name=mobile", nil))
+		if got := w.Body.String(); !strings.Contains(got, want) {
+			t.Errorf("must tell of the session %q:\n%.600s", want, got)
+		}
+	}
+}
+
 func TestNamesBreakAtTheirParts(t *testing.T) {
 	for name, want := range map[string]string{
 		"ann": "ann", "ann@example.com": "ann|@example.com", `CORP\ann`: `CORP\|ann`, `CORP\ann@example.com`: `CORP\|ann|@example.com`, "@ann": "@ann", `a\b\c`: `a\|b\c`, "": "",

@@ -10,6 +10,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -43,7 +44,7 @@ func (c *Console) session(w http.ResponseWriter, r *http.Request) {
 	allowed := c.access.mayTerminate(ctx, map[string]bool{record.Namespace: true})
 	render(w, http.StatusOK, "session.html", sessionView{
 		Title: record.Spec.UserName, Key: key(&row), Label: label(&row),
-		Story:     grid.Why(record, c.poolOf(ctx, record), "", c.options.Clock.Now()),
+		Story:     grid.Why(record, c.poolOf(ctx, record), c.board.name(types.UID(record.Status.Connection)), c.options.Clock.Now()),
 		Sections:  grid.Details(record, c.person(ctx), c.freshOf(ctx, record)),
 		Terminate: allowed[record.Namespace] && row.Live() && !row.Ending,
 	})
