@@ -96,6 +96,9 @@ func (w *World) drawPool(name string) *licensing.LicensePool {
 	if w.chance(0.3) {
 		rules.MaxPerUser = &licensing.UserLimit{Sessions: *number(1, 1, 2), WhenExceeded: []licensing.LimitAction{licensing.LimitDeny, licensing.LimitTerminateOldest}[w.IntN(2)]}
 	}
+	if w.wide != nil {
+		w.wide.pool(spec, w.now)
+	}
 	return p
 }
 

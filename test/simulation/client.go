@@ -30,6 +30,9 @@ type visit struct {
 	// here: its client runs, and takes the session for its own. gone is when it went.
 	here bool
 	gone time.Time
+	// unsaved says that its user has unsaved work, and saved when its client last said otherwise.
+	unsaved bool
+	saved   time.Time
 	// beats are those that were answered.
 	beats []beat
 	// ended: the client knows that the session has ended.
@@ -44,6 +47,8 @@ type visit struct {
 type beat struct {
 	heard, activity time.Time
 	by              *process
+	// unsaved: it told of unsaved work.
+	unsaved bool
 }
 
 type endOfVisit struct {
@@ -107,6 +112,7 @@ func (w *World) login(t *task) *visit {
 		Spec: licensing.UserSessionSpec{PoolRef: licensing.PoolReference{Name: v.pool}, UserName: v.user, Module: modules[w.IntN(len(modules))],
 			MaxWaitSeconds: []int32{0, 0, 10, 30, 60}[w.IntN(5)], SystemLogin: w.chance(0.03)},
 	}
+	w.wide.client(wanted)
 	w.visits[v.name] = v
 	patience := 12*time.Second + time.Duration(wanted.Spec.MaxWaitSeconds)*time.Second
 	if w.chance(0.05) {
@@ -274,6 +280,7 @@ func (w *World) beat(t *task, v *visit, p *process, acted time.Time) (activity.O
 			continue
 		}
 		report := &activity.Report{Active: true, HasIdleFor: true, IdleFor: w.now.Sub(acted)}
+		w.wide.work(v, report, w.now)
 		t.sleep(w.latency())
 		if !p.hears() {
 			t.sleep(w.evenly(time.Second, 2*time.Second)) // no answer comes
@@ -297,7 +304,7 @@ func (w *World) beat(t *task, v *visit, p *process, acted time.Time) (activity.O
 		}
 		w.counts.Beats++
 		if outcome.Ended == nil {
-			v.beats = append(v.beats, beat{heard: heard, activity: acted, by: p})
+			v.beats = append(v.beats, beat{heard: heard, activity: acted, by: p, unsaved: report.UnsavedWork != nil && *report.UnsavedWork})
 		}
 		return outcome, p
 	}

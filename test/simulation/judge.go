@@ -136,9 +136,25 @@ func (w *World) endsIdle(v *visit, before *licensing.UserSession, rules *licensi
 		return false
 	}
 	period := time.Duration(*rules.IdleTimeoutSeconds) * time.Second
-	deadline := facts.Time(before.Status.LastActivityTime).Add(period)
-	for _, b := range v.beats {
-		if w.known(v, b, rules) && b.heard.Before(deadline.Add(-skew)) && b.activity.Add(period-skew).After(w.now) {
+	long := period
+	if rules.UnsavedWorkTimeoutSeconds != nil {
+		long = max(long, time.Duration(*rules.UnsavedWorkTimeoutSeconds)*time.Second)
+	}
+	recorded := period
+	if before.Status.UnsavedWork {
+		recorded = long
+	}
+	deadline := facts.Time(before.Status.LastActivityTime).Add(recorded)
+	for i, b := range v.beats {
+		if !w.known(v, b, rules) || !b.heard.Before(deadline.Add(-skew)) {
+			continue
+		}
+		if b.activity.Add(period - skew).After(w.now) {
+			return false
+		}
+		if b.unsaved && v.saved.Before(b.heard) && slices.ContainsFunc(v.beats[i:], func(later beat) bool {
+			return w.known(v, later, rules) && later.activity.Add(long-skew).After(w.now) && later.heard.Before(deadline.Add(-skew))
+		}) {
 			return false
 		}
 	}

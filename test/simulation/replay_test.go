@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +16,9 @@ import (
 
 	"github.com/go-logr/logr"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/test/simulation/apimodel"
 )
 
 func TestMain(m *testing.M) {
@@ -95,13 +99,46 @@ func freshSeed(t *testing.T) uint64 {
 
 func TestFreshSeeds(t *testing.T) {
 	t.Parallel()
-	counts := Campaign{First: freshSeed(t), For: 20 * time.Second, Workers: runtime.NumCPU(),
-		Found: func(r Result) bool {
-			keep(t, r)
-			return false
-		}}.Run(time.Now())
-	t.Log(counts)
-	if counts.Runs == 0 || counts.Grants == 0 {
-		t.Error("nothing was run")
+	for _, first := range []uint64{freshSeed(t), WideSeeds + freshSeed(t)} {
+		counts := Campaign{First: first, For: 10 * time.Second, Workers: runtime.NumCPU(),
+			Found: func(r Result) bool {
+				keep(t, r)
+				return false
+			}}.Run(time.Now())
+		t.Log(counts)
+		if counts.Runs == 0 || counts.Grants == 0 {
+			t.Error("nothing was run")
+		}
+	}
+}
+
+// The wide seeds do have more in them, and those below do not.
+func TestWideSeedsHaveMoreInThem(t *testing.T) {
+	t.Parallel()
+	var unsaved, groups, hosts, refused int
+	for _, first := range []uint64{WideSeeds - 20, WideSeeds} {
+		for seed := first; seed < first+20; seed++ {
+			result := Run(seed, Broken{Asked: func(server *apimodel.Server, _ *apimodel.Request, _ apimodel.Answer) {
+				for _, o := range server.Objects(apimodel.Pools) {
+					pool := o.(*licensing.LicensePool)
+					groups += len(pool.Spec.Sharing.ModuleGroups)
+					if slices.Contains(pool.Spec.Sharing.SeatPer, licensing.SeatPerClientHost) {
+						hosts++
+					}
+				}
+				for _, o := range server.Objects(apimodel.Sessions) {
+					if o.(*licensing.UserSession).Status.UnsavedWork {
+						unsaved++
+					}
+				}
+			}}, false)
+			refused += result.Counts.Denials[licensing.ReasonPoolNotInForce]
+			if len(result.Violations) > 0 {
+				keep(t, result)
+			}
+		}
+		if more := unsaved > 0 && groups > 0 && hosts > 0 && refused > 0; more != (first == WideSeeds) {
+			t.Errorf("from seed %d on: unsaved work %d, module groups %d, seats per client host %d, denials for a time of validity %d", first, unsaved, groups, hosts, refused)
+		}
 	}
 }

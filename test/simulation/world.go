@@ -32,6 +32,7 @@ var beginning = time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC)
 type World struct {
 	*scheduler
 	scenario Scenario
+	wide     *wide
 	broken   Broken
 	trace    *strings.Builder
 
@@ -89,7 +90,7 @@ type Result struct {
 
 // Run runs what a seed stands for.
 func Run(seed uint64, broken Broken, traced bool) (result Result) {
-	w := &World{scheduler: newScheduler(seed, beginning), broken: broken, sessions: map[types.UID]*visit{}, visits: map[string]*visit{}, rules: map[string][]ruled{}, counts: newCounts()}
+	w := &World{scheduler: newScheduler(seed, beginning), wide: newWide(seed), broken: broken, sessions: map[types.UID]*visit{}, visits: map[string]*visit{}, rules: map[string][]ruled{}, counts: newCounts()}
 	if traced {
 		w.trace = &strings.Builder{}
 	}
