@@ -45,6 +45,8 @@ type book struct {
 	rivalry   rivalry
 	// drawn are the terms that this manager drew last, whether or not it came to hold them: the watch may show one when the next is drawn already.
 	drawn []string
+	// delivered is when what the watches saw was last taken in.
+	delivered time.Time
 	// rulesRevision is the pool's revision when this manager first saw the rules in force.
 	rulesRevision uint64
 	// rules are those of the pool, the last known if it is gone; nil: it was never seen. patient is until when nobody is taken for lost by them.
@@ -193,7 +195,7 @@ func (b *book) takeSession(s *licensing.UserSession, now time.Time) {
 	}
 }
 
-// dropSession forgets a session that no longer existed at a revision.
+// dropSession forgets a session that no longer existed at a revision; empty: none is known.
 func (b *book) dropSession(uid types.UID, revision string) {
 	// A live session that is deleted is ended by who deletes it (C8); unless this manager may have ended it before, which then nobody else can tell of.
 	if s, ok := b.sessions[uid]; ok && s.Status.State == licensing.SessionActive {
@@ -269,7 +271,7 @@ func (b *book) take(obj client.Object, now time.Time) {
 func (b *book) drop(obj client.Object) {
 	switch obj.(type) {
 	case *licensing.UserSession:
-		b.dropSession(obj.GetUID(), obj.GetResourceVersion())
+		b.dropSession(obj.GetUID(), "") // the revision is one at which it was there
 	case *licensing.LicenseAccount:
 		b.dropAccount(obj.GetUID())
 	}
@@ -289,15 +291,20 @@ func (b *book) noteDue() {
 
 // deliver takes in what the watches saw.
 func (b *book) deliver(letters map[types.UID]letter, now time.Time) {
+	b.delivered = now
 	for _, l := range inOrder(letters) {
 		if l.gone {
 			last, ok := l.object.(*licensing.UserSession)
 			if ok && b.sessions[last.UID] != nil {
 				b.putSession(last, now) // it may have ended otherwise before it was deleted
 			} else if _, unseen := b.unseen[l.object.GetUID()]; unseen && last.Status.State == licensing.SessionActive {
-				b.departed = append(b.departed, deleted(last, last.ResourceVersion, false))
+				b.departed = append(b.departed, deleted(last, l.at, false))
 			}
-			b.drop(l.object)
+			if ok {
+				b.dropSession(last.UID, l.at)
+			} else {
+				b.drop(l.object)
+			}
 			delete(b.unseen, l.object.GetUID())
 			continue
 		}

@@ -20,7 +20,7 @@ type departure struct {
 	end     seating.End
 	// own: this manager wrote the end, so that nobody else tells of it.
 	own bool
-	// revision is one at which the session was gone, or 0; since is from when on another is left to tell.
+	// revision is one at which the session was gone; 0: none is known. since is from when on another is left to tell.
 	revision uint64
 	since    time.Time
 }
@@ -40,18 +40,16 @@ func (r *LicensePoolReconciler) sendOff(b *book) {
 			d.since = now
 		}
 		switch {
+		case d.revision != 0 && d.revision < b.rivalry.lostAt: // it was deleted while this manager had the term, be it seen later
+			r.announceEnd(b, d.session, d.end)
 		case d.own, b.term != "", b.pool == nil, !b.rivalry.near(now), now.Sub(d.since) >= rivalTells:
 			r.announceEnd(b, d.session, d.end)
-		case b.rivalry.wrote <= d.revision:
+		case d.revision == 0 || b.rivalry.wrote <= d.revision:
 			held = append(held, d)
 		}
 	}
 	b.departed = held
-	braked := 0.0
-	if b.brake.On() {
-		braked = 1
-	}
-	expiryHeld.WithLabelValues(b.key.Namespace, b.key.Name).Set(braked)
+	b.showHold()
 }
 
 // untold is when the first of the departures that are left to another is to be told of after all; zero: there are none.

@@ -7,6 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
@@ -83,5 +87,112 @@ func TestWritesOfARivalAreNoted(t *testing.T) {
 	meet(func(p *licensing.LicensePool) { p.Status.ObservedGeneration++ })
 	if b.rivalry.wrote <= before {
 		t.Error("what the rival wrote next is not noted")
+	}
+}
+
+// seesDeletion lets the manager's watch show that a session was deleted, as controller-runtime does; unknown: it was broken off, and a list shows that the session is gone.
+func (m *manager) seesDeletion(s *licensing.UserSession, unknown bool) {
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer queue.ShutDown()
+	m.r.inbox.handler().Delete(m.t.Context(), event.DeleteEvent{Object: s, DeleteStateUnknown: unknown}, queue)
+}
+
+// A rival writes the pool for the last time and stops; then a session is deleted. The watch says so as it happens, or, if it was broken off meanwhile, lists anew and knows only how the session last was.
+func TestDeletionThatAListShowed(t *testing.T) {
+	for name, unknown := range map[string]bool{"the watch goes on": false, "the watch lists anew": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, MakeLicensePool("p").Concurrent(9).Obj(), login("s1", "ann"))
+			m, rival := w.manager(), w.manager()
+			m.settleFor(3)
+			w.create(login("s2", "bob"))
+			rival.settleFor(3) // it takes the pool, and writes it
+			m.settleFor(1)     // and this manager sees that
+			b := m.r.book(poolKey)
+			if b.term != "" || !b.rivalry.near(w.clock.Now()) {
+				t.Fatalf("the term is %q; a rival is near: %t", b.term, b.rivalry.near(w.clock.Now()))
+			}
+			m.told()
+			last := w.session("s1")
+			w.delete(w.session("s1"))
+			if notNewer(w.pool(), last.ResourceVersion) {
+				t.Fatal("the pool should have been written after the session")
+			}
+			if !unknown {
+				last.ResourceVersion = w.pool().ResourceVersion + "0" // a deletion is an event of its own, later than the rival's write
+			}
+			m.seesDeletion(last, unknown)
+			n := 0
+			for range 30 {
+				if _, err := m.reconcile(); err != nil {
+					t.Fatal(err)
+				}
+				n += m.ends(licensing.RequestedByAdministrator)
+				w.clock.SetTime(w.clock.Now().Add(time.Second))
+			}
+			if n != 1 {
+				t.Errorf("%d Events tell of the deletion, want 1", n)
+			}
+		})
+	}
+}
+
+// Of two managers the one with the term writes the pool before its watch shows that a session was deleted, and loses the term before it does: one of them must tell.
+func TestDeletionBetweenTwoTerms(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(9).Obj(), login("s1", "ann"))
+	m, rival := w.manager(), w.manager()
+	m.settleFor(3)
+	w.create(login("s2", "bob"))
+	rival.settleFor(3)
+	m.settleFor(2)
+	mine, its := m.r.book(poolKey), rival.r.book(poolKey)
+	if mine.term != "" || its.term == "" {
+		t.Fatal("the rival should have the term")
+	}
+	m.told()
+	rival.told()
+
+	gone := w.session("s1")
+	w.delete(w.session("s1"))
+	gone.ResourceVersion = w.pool().ResourceVersion // after what the rival has written, and before what it will
+	// The rival's watch is late: it grants a seat, and does not know yet that the session was deleted.
+	w.create(login("s3", "cid"))
+	rival.r.inbox.put(poolKey, letter{object: w.session("s3")})
+	if _, err := rival.reconcile(); err != nil {
+		t.Fatal(err)
+	}
+	wantState(t, w.session("s3"), licensing.SessionActive)
+	told := 0
+	look := func(each *manager) {
+		t.Helper()
+		if _, err := each.reconcile(); err != nil {
+			t.Fatal(err)
+		}
+		told += each.ends(licensing.RequestedByAdministrator)
+	}
+	m.seesDeletion(gone, false)
+	look(m) // it knows, and leaves it to the rival
+
+	// A login waits for longer than this manager's patience, since the rival does not see it either: this manager takes the pool.
+	w.create(login("s4", "dan"))
+	m.r.inbox.put(poolKey, letter{object: w.session("s4")})
+	for range 30 {
+		if look(m); mine.term != "" {
+			break
+		}
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+	}
+	wantState(t, w.session("s4"), licensing.SessionActive)
+	look(rival) // it has lost the pool
+	if its.term != "" {
+		t.Fatal("the rival should have lost the term")
+	}
+	rival.seesDeletion(gone, false)
+	for range 90 {
+		look(rival)
+		look(m)
+		w.clock.SetTime(w.clock.Now().Add(time.Second))
+	}
+	if told == 0 {
+		t.Error("no Event tells of the deletion, though both managers saw it and are there")
 	}
 }

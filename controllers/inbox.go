@@ -29,6 +29,8 @@ type inbox struct {
 type letter struct {
 	object client.Object
 	gone   bool
+	// at is a revision at which an object that is gone was so; empty: none is known, since a list that lacks it does not tell.
+	at string
 }
 
 func newInbox() *inbox {
@@ -76,7 +78,7 @@ func (in *inbox) handler() handler.EventHandler {
 		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { deliver(letter{object: e.Object}, q) },
 		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
 			if e.ObjectOld.GetUID() != e.ObjectNew.GetUID() { // deleted and made again while the watch was away
-				deliver(letter{object: e.ObjectOld, gone: true}, q)
+				deliver(letter{object: e.ObjectOld, gone: true, at: e.ObjectNew.GetResourceVersion()}, q)
 				deliver(letter{object: e.ObjectNew}, q)
 				return
 			}
@@ -87,7 +89,11 @@ func (in *inbox) handler() handler.EventHandler {
 			in.put(poolOf(e.ObjectNew), letter{object: e.ObjectNew})
 		},
 		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			deliver(letter{object: e.Object, gone: true}, q)
+			gone := letter{object: e.Object, gone: true}
+			if !e.DeleteStateUnknown { // else it is as it was last seen
+				gone.at = e.Object.GetResourceVersion()
+			}
+			deliver(gone, q)
 		},
 	}
 }

@@ -102,7 +102,7 @@ func (r *LicensePoolReconciler) anotherComes(ctx context.Context, b *book, user 
 		newest, err := r.reread(ctx, s)
 		switch {
 		case apierrors.IsNotFound(err):
-			b.dropSession(uid, s.ResourceVersion)
+			b.dropSession(uid, "")
 		case err != nil:
 			return false, fmt.Errorf("looking whether a login still waits: %w", err)
 		default:

@@ -221,6 +221,7 @@ func (r *LicensePoolReconciler) meetPool(ctx context.Context, b *book, pool *lic
 	case term != b.term:
 		b.loseTerm(r.Clock.Now())
 		b.rivalry.lost(r.Clock.Now(), r.chance())
+		b.rivalry.lostAt = facts.Revision(pool.ResourceVersion)
 		log.FromContext(ctx).Info("Another manager grants from the pool now", "losses", b.rivalry.losses, "patience", b.rivalry.patience.String())
 		return nil
 	}

@@ -32,9 +32,9 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	if err != nil {
 		return nil, errors.Join(late, err)
 	}
-	recorded, counted := r.Clock.Now(), len(b.sessions)
+	counted := len(b.sessions)
 	late = r.carryOut(ctx, b)
-	if slept, fewer := r.Clock.Now().Sub(recorded) > staleAfter, len(b.sessions) < counted; len(plan.Ends) > 0 && (slept || fewer) {
+	if old, fewer := r.Clock.Now().Sub(b.delivered) > staleAfter, len(b.sessions) < counted; len(plan.Ends) > 0 && (old || fewer) {
 		plan.Ends, b.retryAt = nil, r.Clock.Now().Add(soon) // who is displaced is decided anew: an intent's session may be gone, and the user have one fewer
 	}
 	// One whose write is refused must not keep the others from their answer.
@@ -50,7 +50,6 @@ func (r *LicensePoolReconciler) recordPlan(ctx context.Context, b *book) (*seati
 	confirmed := map[string]bool{}
 	for range maxTries {
 		decided := r.Clock.Now()
-		b.deliver(r.inbox.take(b.key), decided) // writes may have taken long
 		plan := b.ledger.Decide(decided, max(0, min(maxIntents, maxOpenIntents-len(b.todo))))
 		if b.moreDue {
 			plan.SpareWhileDue(decided)

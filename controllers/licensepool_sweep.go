@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -156,6 +157,9 @@ func expiryHeldCondition(b seating.Brake, longest time.Duration) metav1.Conditio
 	return c
 }
 
+// seriesKept is how long the metrics of a pool are kept once it is gone for good: how many sessions have ended by that is to be seen.
+const seriesKept = 2 * time.Minute
+
 // goneLook is how often it is looked, within its grace period, whether a pool that is gone has come back.
 const goneLook = 5 * time.Second
 
@@ -209,6 +213,11 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	}
 	if !plan.Next.IsZero() && more == 0 {
 		more = max(time.Millisecond, plan.Next.Sub(now))
+	}
+	if now.Sub(b.goneSince) < r.PoolRemovalGrace+seriesKept {
+		more = min(cmp.Or(more, goneLook), goneLook)
+	} else if len(plan.Ends) == 0 {
+		dropPoolMetrics(b.key) // accounts outlive their pool for as long as nobody deletes them
 	}
 	return more, r.carryOutSweep(ctx, b, plan)
 }

@@ -298,7 +298,6 @@ func (r *LicenseUsageReconciler) store(ctx context.Context, key types.Namespaced
 	if err := r.Client.Status().Update(ctx, object); err != nil {
 		return nil, err
 	}
-	usageWrites.WithLabelValues(key.Namespace, key.Name).Inc()
 	return object, nil
 }
 
@@ -310,6 +309,9 @@ func (r *LicenseUsageReconciler) stored(l *line, object *licensing.LicenseUsage)
 		l.timeline.Forget(l.history)
 	}
 	l.revision, l.wrote, l.tried = object.ResourceVersion, r.Clock.Now(), time.Time{}
+	if l.pool != nil { // the series of a pool that is gone have gone with it
+		usageWrites.WithLabelValues(object.Namespace, object.Name).Inc()
+	}
 }
 
 // failed takes in that a write did not, as far as can be told.

@@ -45,5 +45,17 @@ func dropPoolMetrics(key types.NamespacedName) {
 	expiryHeld.DeletePartialMatch(labels)
 }
 
+// showHold shows whether the pool's expiry is held; of a pool that is gone nothing is shown.
+func (b *book) showHold() {
+	switch {
+	case b.pool == nil:
+		expiryHeld.DeleteLabelValues(b.key.Namespace, b.key.Name)
+	case b.brake.On():
+		expiryHeld.WithLabelValues(b.key.Namespace, b.key.Name).Set(1)
+	default:
+		expiryHeld.WithLabelValues(b.key.Namespace, b.key.Name).Set(0)
+	}
+}
+
 // ForgetHolds removes what only a leader knows: a replica that leads no more must not go on showing it.
 func ForgetHolds() { expiryHeld.Reset() }

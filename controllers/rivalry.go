@@ -29,6 +29,8 @@ type rivalry struct {
 	patience time.Duration
 	// wrote is the pool's revision when its status was last seen to be written by a rival.
 	wrote uint64
+	// lostAt is the pool's revision at which this manager was last seen to have lost its term: of what was before, the rival did not know that this one would not tell.
+	lostAt uint64
 	// idleSince is since when there is work other than undecided sessions (which know how old they are); zero: there is none.
 	idleSince time.Time
 }

@@ -126,12 +126,13 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 	if err := s.write(ctx, due.Must, cmp.Or(s.Parallel, parallelWrites)); err != nil {
 		return err
 	}
-	if due.Passed || began.Sub(s.sworn) >= witness.RenewEvery {
-		report := witness.Report{Renewed: began, Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}
-		if !settled && !s.sworn.IsZero() {
-			// It lives, and no more: which clients are its to claim it does not know, since after a gap it takes nobody for dead.
-			report.Swept, report.Pools, report.Sessions = s.sworn, s.said.Pools, s.said.Sessions
-		}
+	settled = settled && (s.Settled == nil || s.Settled()) // after writes that took long it may not be able to tell any more, and have left out what it would have claimed
+	report, wanted := witness.Report{Renewed: began, Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}, due.Passed || began.Sub(s.sworn) >= witness.RenewEvery
+	if !settled && !s.sworn.IsZero() {
+		// It lives, and no more: which clients are its to claim it does not know, since after a gap it takes nobody for dead.
+		report.Swept, report.Pools, report.Sessions, wanted = s.sworn, s.said.Pools, s.said.Sessions, began.Sub(s.said.Renewed) >= witness.RenewEvery
+	}
+	if wanted {
 		if err := s.swear(ctx, report); err != nil {
 			return fmt.Errorf("renewing the replica's lease: %w", err)
 		}

@@ -87,7 +87,11 @@ func (r *Roster) Drop(name string) {
 // settled is how long a view must have been fresh before others are taken for dead: after a gap their renewals are seen first.
 const settled = 5 * time.Second
 
-// Alive says whether a replica renews its Lease, as far as this one can tell: one whose own view is not fresh takes nobody for dead. If it is dead, the time is when it was last alive.
+// blind is how long a view may not have been fresh before its replica goes by what it saw last: it may take the living for dead then, and claim clients of theirs that it hears, which costs writes; but nobody
+// else waits for ever for what it does not swear to.
+const blind = time.Minute
+
+// Alive says whether a replica renews its Lease, as far as this one can tell: one whose own view is not fresh takes nobody for dead, for a minute. If it is dead, the time is when it was last alive.
 func (r *Roster) Alive(name string) (last time.Time, alive bool) {
 	if !r.Settled() {
 		return time.Time{}, true
@@ -101,10 +105,20 @@ func (r *Roster) Alive(name string) (last time.Time, alive bool) {
 	return known.seen, !known.left && r.clock.Now().Sub(known.seen) <= SilentAfter
 }
 
-// Settled says whether this replica can tell who is dead.
+// Settled says whether this replica can tell who is dead, or has not been able to for so long that it goes by what it saw last.
 func (r *Roster) Settled() bool {
 	since, fresh := r.Since()
-	return fresh && r.clock.Now().Sub(since) >= settled
+	now := r.clock.Now()
+	if fresh {
+		return now.Sub(since) >= settled
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := r.began
+	if own := r.replicas[r.own]; own != nil {
+		last = own.seen.Add(SilentAfter)
+	}
+	return now.Sub(last) >= blind
 }
 
 // Since is from when on this replica's view of the others is fresh without a gap; false: it is not fresh now, for example since the API server is away or this process slept.

@@ -100,10 +100,11 @@ func (i *informer) follow(l *lead, h handler.EventHandler) {
 			h.Update(ctx, event.UpdateEvent{ObjectOld: before.(client.Object), ObjectNew: obj.(client.Object)}, q)
 		},
 		DeleteFunc: func(obj any) {
-			if gone, ok := obj.(toolscache.DeletedFinalStateUnknown); ok {
+			gone, unknown := obj.(toolscache.DeletedFinalStateUnknown)
+			if unknown {
 				obj = gone.Obj
 			}
-			h.Delete(ctx, event.DeleteEvent{Object: obj.(client.Object)}, q)
+			h.Delete(ctx, event.DeleteEvent{Object: obj.(client.Object), DeleteStateUnknown: unknown}, q)
 		},
 	})
 }
