@@ -14,8 +14,8 @@ import (
 	. "github.com/seatkeeper/seatkeeper/test/make"
 )
 
-// hasSeries says whether the operator shows a metric of a pool.
-func hasSeries(t *testing.T, name, pool string) bool {
+// hasSeries says whether the operator shows a metric of the pool p.
+func hasSeries(t *testing.T, name string) bool {
 	t.Helper()
 	families, err := metrics.Registry.Gather()
 	if err != nil {
@@ -27,7 +27,7 @@ func hasSeries(t *testing.T, name, pool string) bool {
 		}
 		for _, m := range family.GetMetric() {
 			for _, label := range m.GetLabel() {
-				if label.GetName() == "pool" && label.GetValue() == pool {
+				if label.GetName() == "pool" && label.GetValue() == poolKey.Name {
 					return true
 				}
 			}
@@ -44,18 +44,18 @@ func TestAPoolThatIsGoneLeavesNoSeriesThoughAccountsHoldSeats(t *testing.T) {
 	c.r.putAccount(MakeLicenseAccount("ann").UID("ann").Pool("p").User("ann").Named().Licensed(metav1.ConditionTrue, licensing.ReasonSeatHeld).Obj())
 	d.logon("s", "ann")
 	d.passes(3 * time.Minute)
-	if !hasSeries(t, writes, "p") {
+	if !hasSeries(t, writes) {
 		t.Fatal("the history is written while the pool is there")
 	}
 	d.logoff("s")
 	d.delete("s")
 	d.passes(3 * time.Minute)
 	d.removePool()
-	if hasSeries(t, writes, "p") {
+	if hasSeries(t, writes) {
 		t.Error("the series must go with the pool")
 	}
 	d.passes(30 * time.Minute)
-	if hasSeries(t, writes, "p") {
+	if hasSeries(t, writes) {
 		t.Error("the series of a pool that is gone came back")
 	}
 }
@@ -71,12 +71,12 @@ func TestAPoolThatIsGoneLeavesNoSeriesThoughAccountsStay(t *testing.T) {
 		if _, err := m.see().reconcile(); err != nil {
 			t.Fatal(err)
 		}
-		if look == 12 && !hasSeries(t, "seatkeeper_pool_writes_total", "p") {
+		if look == 12 && !hasSeries(t, "seatkeeper_pool_writes_total") {
 			t.Error("what was counted must be kept for a while")
 		}
 	}
 	for _, name := range []string{"seatkeeper_pool_expiry_held", "seatkeeper_pool_writes_total"} {
-		if hasSeries(t, name, "p") {
+		if hasSeries(t, name) {
 			t.Errorf("%s still shows a pool that has been gone for 20 minutes", name)
 		}
 	}
