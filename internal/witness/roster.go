@@ -37,6 +37,7 @@ type Roster struct {
 type replica struct {
 	revision string
 	seen     time.Time // when it was last seen to renew
+	renewed  time.Time // when it did so at the latest, by its own clock and what clocks may differ; zero: it did not say
 	report   Report
 	left     bool
 }
@@ -58,10 +59,11 @@ func (r *Roster) Observe(lease *coordinationv1.Lease) {
 	if known != nil && !known.left && known.revision == lease.ResourceVersion {
 		return
 	}
-	seen := now
-	if known == nil && lease.Name != r.own && lease.Spec.RenewTime != nil {
-		// What is met for the first time may be left from long ago. Clocks differ by a bounded time.
-		if renewed := lease.Spec.RenewTime.Add(seating.MaxSkew); renewed.Before(now) {
+	seen, renewed := now, time.Time{}
+	if lease.Name != r.own && lease.Spec.RenewTime != nil {
+		renewed = lease.Spec.RenewTime.Add(seating.MaxSkew)
+		// What is met for the first time may be left from long ago, or have been made long after its replica gave that up. Clocks differ by a bounded time.
+		if (known == nil || known.left) && renewed.Before(now) {
 			seen = renewed
 		}
 	}
@@ -72,7 +74,7 @@ func (r *Roster) Observe(lease *coordinationv1.Lease) {
 	case known == nil || known.left || now.Sub(known.seen) > SilentAfter:
 		r.since = now
 	}
-	r.replicas[lease.Name] = &replica{revision: lease.ResourceVersion, seen: seen, report: reportOf(lease)}
+	r.replicas[lease.Name] = &replica{revision: lease.ResourceVersion, seen: seen, renewed: renewed, report: reportOf(lease)}
 }
 
 // Drop takes in that a Lease was removed: its replica stopped in order.
@@ -102,7 +104,11 @@ func (r *Roster) Alive(name string) (last time.Time, alive bool) {
 	if known == nil {
 		return r.since, false
 	}
-	return known.seen, !known.left && r.clock.Now().Sub(known.seen) <= SilentAfter
+	last = known.seen
+	if !known.left && !known.renewed.IsZero() && known.renewed.Before(last) {
+		last = known.renewed // the news came late, to one that slept for example
+	}
+	return last, !known.left && r.clock.Now().Sub(last) <= SilentAfter
 }
 
 // Settled says whether this replica can tell who is dead, or has not been able to for so long that it goes by what it saw last.

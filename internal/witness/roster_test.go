@@ -143,6 +143,35 @@ func TestALeaseMetForTheFirstTimeIsAsOldAsItSays(t *testing.T) {
 	}
 }
 
+// Who slept is told late of what was renewed meanwhile, and must not leave the clients of one that died since to it for as long as if it were news (seed 60029986 of the simulation: another that had not slept
+// took such a client for lost). For sentences the time counts at which the news came: a replica is waited for rather too long.
+func TestLateNewsOfARenewalKeepsNobodyAlive(t *testing.T) {
+	h := newHall(t)
+	h.renewed("a", 0)
+	last := h.renew("a", 10*time.Second)
+	h.at(30 * time.Second).roster.Observe(last)
+	if !h.isAlive("a") || !h.witness("a").Silent.IsZero() {
+		t.Errorf("it renewed 20 s ago: %+v", h.witness("a"))
+	}
+	h.at(10*time.Second + seating.MaxSkew + SilentAfter + 1)
+	if h.isAlive("a") || !h.witness("a").Silent.IsZero() {
+		t.Errorf("it renewed more than %s ago, and that was told a moment ago: %+v", SilentAfter, h.witness("a"))
+	}
+}
+
+// A Lease that is made after its replica has gone, since the request for it was long on its way, is as old as it says.
+func TestALeaseMadeAfterItsReplicaLeftIsAsOldAsItSays(t *testing.T) {
+	h := newHall(t)
+	late := h.renew("a", 0)
+	h.roster.Observe(late)
+	h.at(20 * time.Second).roster.Drop("a")
+	late.ResourceVersion += "0"
+	h.at(40 * time.Second).roster.Observe(late)
+	if w := h.witness("a"); h.isAlive("a") || !w.Silent.Equal(nine.Add(seating.MaxSkew)) {
+		t.Errorf("alive: %t, %+v", h.isAlive("a"), w)
+	}
+}
+
 func TestWhoLeavesInOrderIsNotWaitedForAndComesBack(t *testing.T) {
 	h := newHall(t)
 	h.renewed("a", 0)
