@@ -4,6 +4,9 @@
 // Package v1alpha1 holds the kinds of Seatkeeper: what was bought (LicensePool), who is known
 // (LicenseAccount), who is signed on (UserSession) and how much was used (LicenseUsage).
 //
+// A letter with a number in parentheses, such as (A10), names the requirement that a rule comes from. It is there for
+// those who trace a rule through the code and its tests; who uses the kinds can pass over it.
+//
 // +kubebuilder:object:generate=true
 // +groupName=licensing.seatkeeper.dev
 package v1alpha1
