@@ -15,6 +15,7 @@ COPY api api
 COPY cmd cmd
 COPY controllers controllers
 COPY internal internal
+COPY pkg pkg
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -trimpath -ldflags "-s -w -X main.version=$VERSION" -o /seatkeeper ./cmd/seatkeeper
 

@@ -49,8 +49,14 @@ install: ## Apply the kinds, the permissions and the namespace seatkeeper-system
 	"$$kubectl" wait --for=condition=Established --timeout=60s \
 	  crd/licensepools.licensing.seatkeeper.dev crd/licenseaccounts.licensing.seatkeeper.dev crd/usersessions.licensing.seatkeeper.dev crd/licenseusages.licensing.seatkeeper.dev
 
+.PHONY: deploy
+deploy: ## Apply the operator too, with all that install applies: IMAGE=REGISTRY/seatkeeper:TAG, CONFIG=config/cert-manager for a certificate that clients can check
+	@if [[ -z "$(IMAGE)" ]]; then echo "IMAGE must be the image to run: make deploy IMAGE=REGISTRY/seatkeeper:TAG" >&2; exit 1; fi
+	kubectl="$(KUBECTL)"
+	"$$kubectl" kustomize $(or $(CONFIG),config/default) | sed 's#image: seatkeeper:dev$$#image: $(IMAGE)#' | "$$kubectl" $(APPLY) -f -
+
 .PHONY: uninstall
-uninstall: ## Remove from the cluster of $KUBECONFIG what install applied, with all pools, accounts and sessions
+uninstall: ## Remove from the cluster of $KUBECONFIG what install and deploy applied, with all pools, accounts, sessions and histories
 	@"$(KUBECTL)" delete --ignore-not-found -k config/install
 
 ##@ Build
