@@ -56,6 +56,7 @@ func (c *cluster) pool(text string) (types.NamespacedName, error) {
 	if err != nil {
 		return types.NamespacedName{}, explain(err, subject{})
 	}
+	text = withoutPoolResource(text)
 	of, name := grid.PoolOf(text)
 	switch {
 	case name == "" || strings.Contains(name, "/") || (of == "" && strings.Contains(text, "/")):

@@ -67,7 +67,9 @@ in RFC 3339. Last access and what follows from it are asked of the gateway's rep
 
 // Complete takes in the arguments and the kubeconfig.
 func (o *ShowOptions) Complete(args []string) (err error) {
-	o.names = args
+	if o.names, err = sessionNames(args); err != nil {
+		return err
+	}
 	if o.namespace, err = o.cluster.namespace(); err != nil {
 		return err
 	}

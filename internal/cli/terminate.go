@@ -92,7 +92,11 @@ The exit status is 0 if all of them have ended (with --wait=false: or are about 
 
 // Complete takes in the arguments, the flags and the kubeconfig.
 func (o *TerminateOptions) Complete(args []string) error {
-	o.names = args
+	names, err := sessionNames(args)
+	if err != nil {
+		return err
+	}
+	o.names = names
 	states, err := parseStates(o.states)
 	if err != nil {
 		return err

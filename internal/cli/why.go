@@ -77,7 +77,9 @@ type stories struct {
 
 // Complete takes in the arguments and the kubeconfig.
 func (o *WhyOptions) Complete(args []string) (err error) {
-	o.names = args
+	if o.names, err = sessionNames(args); err != nil {
+		return err
+	}
 	if o.namespace, err = o.cluster.namespace(); err != nil {
 		return err
 	}
