@@ -63,7 +63,8 @@ uninstall: ## Remove from the cluster of $KUBECONFIG what install and deploy app
 
 .PHONY: build
 build: ## bin/seatkeeper and bin/kubectl-seats
-	@mkdir -p bin
+	@echo "Building bin/seatkeeper and bin/kubectl-seats (a few minutes the first time)..."
+	mkdir -p bin
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ ./cmd/...
 
 .PHONY: assets
