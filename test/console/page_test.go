@@ -220,6 +220,17 @@ var _ = Describe("The page", func() {
 		t.keys(escape)
 		Eventually(t.count("#session")).WithContext(ctx).Should(BeZero())
 		Expect(eval[string](t, "document.activeElement.id")).To(Equal("show-"+s.UID), "the focus must go back to where it was")
+
+		By("a record that is longer than the dialog, whose Close is in sight all the same")
+		t.click("#show-" + s.UID)
+		Eventually(t.count("#session")).WithContext(ctx).Should(Equal(1))
+		Expect(eval[bool](t, `(() => { const d = document.getElementById("session"); return d.scrollHeight > d.clientHeight && d.scrollTop === 0; })()`)).To(BeTrue())
+		Expect(eval[bool](t, `(() => {
+			const b = document.querySelector("#session [data-close]"), at = b.getBoundingClientRect();
+			return document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2) === b;
+		})()`)).To(BeTrue())
+		t.click("#session [data-close]")
+		Eventually(t.count("#session")).WithContext(ctx).Should(BeZero())
 		Expect(t.heard()).To(BeEmpty())
 	})
 })
