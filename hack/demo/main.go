@@ -231,27 +231,6 @@ type failure struct{ error }
 
 func (f *failure) Unwrap() error { return f.error }
 
-// hints are the lines to try in another terminal, each short enough for 80 columns; the first are the most important.
-func (d *demo) hints() []string {
-	environment := d.stage.environment
-	if here, err := os.Getwd(); err == nil {
-		if path, err := filepath.Rel(here, environment); err == nil && !strings.HasPrefix(path, "..") {
-			environment = path
-		}
-	}
-	return []string{
-		". " + environment + "   # sets KUBECONFIG, PATH, GATEWAY and POOL",
-		"kubectl seats sessions -n " + d.pool.Namespace + " -w   # who is on, as they come and go",
-		"kubectl seats usage " + d.pool.Name + " -n " + d.pool.Namespace + "   # a chart, and advice",
-		"kubectl seats terminate NAME -n " + d.pool.Namespace + "   # ends a session; its client is told",
-		"TOKEN=$(kubectl create token " + applicationAccount + " -n " + d.pool.Namespace + " --audience=" + audience + ")",
-		`curl $POOL/sessions --oauth2-bearer $TOKEN --json '{"userName": "me"}'`,
-		"kubectl edit pool -n " + d.pool.Namespace + " " + d.pool.Name + "   # buys seats",
-		"kubectl get pools,usessions,lusage -n " + d.pool.Namespace,
-		"kubectl seats console -n " + d.pool.Namespace + "   # all of it in a browser",
-	}
-}
-
 func duration(seconds string) (time.Duration, error) {
 	if seconds == "" {
 		return 0, nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,24 @@ func TestRenderFitsEveryScreen(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestHintsAreAlignedAndFitTheNarrowestScreen(t *testing.T) {
+	column := strings.Index(hints()[0], "#")
+	for _, hint := range hints() {
+		if n := utf8.RuneCountInString(hint); n > 80-3 {
+			t.Errorf("%d columns are too many: %s", n, hint)
+		}
+		if at := strings.Index(hint, "#"); at >= 0 && at != column {
+			t.Errorf("the comment must begin in column %d as the first does, not %d: %s", column, at, hint)
+		}
+	}
+	far := "/a/path/of/a/folder/that/is/far/away/from/here/demo.env"
+	got := aligned([][2]string{{far, "sets it"}, {"short", "one"}, {"longer one", "two"}, {"bare", ""}})
+	want := []string{far + "   # sets it", "short        # one", "longer one   # two", "bare"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
