@@ -135,7 +135,7 @@ service-desk   Concurrent   8          6      2           12         6
 	})
 	t.Run("prints those of several names that exist", func(t *testing.T) {
 		out, _, err := admin.seats(ctx, "pools", "service-desk", "absent", "-n", "itsm")
-		wantError(t, err, `"absent" not found`, "kubectl seats pools -A")
+		wantError(t, err, `"absent" not found in namespace itsm`, "kubectl seats pools -A")
 		if !strings.Contains(out, "service-desk") || strings.Contains(out, "absent") {
 			t.Errorf("unexpected output:\n%s", out)
 		}

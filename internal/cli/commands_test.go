@@ -41,7 +41,7 @@ func (s *site) details(t *testing.T) {
 	})
 	t.Run("shows those of several that exist, and where to look for the others", func(t *testing.T) {
 		out, _, err := s.viewer.seats(ctx, "show", "full", "absent", "-n", "itsm", "--refresh=false")
-		wantError(t, err, `"absent" not found`, "`kubectl seats sessions -A --all` lists")
+		wantError(t, err, `"absent" not found in namespace itsm`, "`kubectl seats sessions -A --all` lists")
 		if !strings.Contains(out, "ina") {
 			t.Error(out)
 		}

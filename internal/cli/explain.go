@@ -5,6 +5,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -53,6 +54,9 @@ func explain(err error, s subject) error {
 		return advise(err, "The cluster does not know Seatkeeper's kinds. Install them (`make install`, or `kubectl apply -k config/install`), "+
 			"or choose another cluster by --context.")
 	case apierrors.IsNotFound(err) && s.list != "":
+		if s.namespace != "" { // which the API server's message leaves out, and whoever forgot --namespace must see
+			err = fmt.Errorf("%w in namespace %s", err, s.namespace)
+		}
 		return advise(err, "`"+s.list+"` lists the "+s.plural+" there are.")
 	case apierrors.IsForbidden(err) && s.role != "":
 		return advise(err, s.remedy(err))

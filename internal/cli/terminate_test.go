@@ -121,7 +121,7 @@ func (s *site) terminate(t *testing.T) {
 	})
 	t.Run("ends those it was told, and says what became of each", func(t *testing.T) {
 		out, errOut, err := s.ender.answering("Yes\n").seats(ctx, "terminate", "a", "over", "absent", "-n", ns, "-m", "Maintenance.", "--wait=false")
-		wantError(t, err, `"absent" not found`)
+		wantError(t, err, `"absent" not found in namespace `+ns)
 		want(t, out, "usersession.licensing.seatkeeper.dev/over had ended before: All 50 concurrent seats are taken.\nusersession.licensing.seatkeeper.dev/a asked to end\n")
 		if !strings.Contains(errOut, "1 session of 1 user would end:") {
 			t.Error(errOut)

@@ -176,7 +176,7 @@ func TestUsageAgainstAnAPIServer(t *testing.T) {
 	})
 	t.Run("says which pools there are", func(t *testing.T) {
 		_, _, err := viewer.seats(ctx, "usage", "absent", "-n", "itsm")
-		wantError(t, err, `"absent" not found`, "kubectl seats pools -A")
+		wantError(t, err, `"absent" not found in namespace itsm`, "kubectl seats pools -A")
 		_, _, err = viewer.seats(ctx, "usage", "-n", "itsm")
 		wantError(t, err, "one pool must be named", "kubectl seats pools -A")
 	})
