@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
@@ -179,4 +180,48 @@ func TestNobodyIsDisplacedThoughASessionEndedAMomentAgo(t *testing.T) {
 	wantState(t, w.session("s1"), licensing.SessionActive)
 	wantState(t, w.session("s2"), licensing.SessionTerminated)
 	wantState(t, w.session("s3"), licensing.SessionActive)
+}
+
+// A user signs out of one of two sessions and signs on anew; the write that ends the one does not go through at first. The other stays.
+func TestNobodyIsDisplacedWhileAnotherSessionOfTheUserIsToEnd(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"), login("s2", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.askedToEnd("s2")
+	w.create(login("s3", "ann"))
+	tries := 0
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if endsSession(call, verb, obj) && obj.GetName() == "s2" {
+			if tries++; tries < 3 {
+				return false, apierrors.NewConflict(licensing.GroupVersion.WithResource("usersessions").GroupResource(), "s2", errors.New("its client was heard"))
+			}
+		}
+		return true, nil
+	}
+	m.settleFor(8)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s2"), licensing.SessionTerminated)
+	wantState(t, w.session("s3"), licensing.SessionActive)
+}
+
+// An administrator takes back a login that waits for its user's oldest session to end: it is not to end for that.
+func TestNobodyIsDisplacedByALoginThatIsToEnd(t *testing.T) {
+	w := newWorld(t, oneEach(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.create(login("s2", "ann"))
+	asked := false
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if _, ok := obj.(*licensing.UserSession); ok && verb == "get" && !asked {
+			asked = true
+			w.askedToEnd("s2")
+		}
+		return true, nil
+	}
+	m.settleFor(6)
+	if !asked {
+		t.Fatal("nobody looked whether the login still waits")
+	}
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s2"), licensing.SessionTerminated)
 }

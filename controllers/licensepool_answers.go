@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -49,11 +50,13 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 		if !there {
 			continue
 		}
-		if comes, err := r.anotherComes(ctx, b, s.Spec.UserName); err != nil {
-			return err
-		} else if !comes {
-			b.retryAt = now.Add(soon)
-			continue
+		if e.Action == seating.OldestSessionTerminated { // the others are of logins that somebody took back
+			if comes, err := r.anotherComes(ctx, b, s.Spec.UserName); err != nil {
+				return err
+			} else if !comes {
+				b.retryAt = now.Add(soon)
+				continue
+			}
 		}
 		ending[s.UID] = e
 		tell(s.UID)
@@ -92,6 +95,28 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	})
 }
 
+// spareDisplaced takes those ends out of a plan that are not to be written now, and says whether there were any: of the oldest sessions of users of whom another is about to end, so that there may be room
+// without, and all that are more than a sweep's, since each takes a look at who comes instead.
+func (b *book) spareDisplaced(plan *seating.Plan) bool {
+	planned := len(plan.Ends)
+	if planned == 0 || b.refused { // what is refused may never end
+		return false
+	}
+	leaving := map[string]bool{}
+	for uid, s := range b.sessions {
+		_, unsure := b.unsure.Load(uid)
+		if s.Status.State == licensing.SessionActive && !s.Spec.SystemLogin && (unsure || facts.Session(s).Life.Termination != nil) {
+			leaving[b.ledger.Rules().UserKey(s.Spec.UserName)] = true
+		}
+	}
+	plan.Ends = slices.DeleteFunc(plan.Ends, func(e seating.End) bool {
+		s, there := b.sessions[types.UID(e.Session)]
+		return there && e.Action == seating.OldestSessionTerminated && (b.moreDue || leaving[b.ledger.Rules().UserKey(s.Spec.UserName)])
+	})
+	plan.Ends = plan.Ends[:min(len(plan.Ends), maxSweep)]
+	return len(plan.Ends) < planned
+}
+
 // anotherComes says whether a login of the user waits, as the API server has it now: one that was withdrawn meanwhile must not end the user's session.
 func (r *LicensePoolReconciler) anotherComes(ctx context.Context, b *book, user string) (bool, error) {
 	key := b.ledger.Rules().UserKey(user)
@@ -106,7 +131,8 @@ func (r *LicensePoolReconciler) anotherComes(ctx context.Context, b *book, user 
 		case err != nil:
 			return false, fmt.Errorf("looking whether a login still waits: %w", err)
 		default:
-			if b.take(newest, r.Clock.Now()); facts.Session(b.sessions[uid]).State == seating.Pending {
+			b.take(newest, r.Clock.Now())
+			if known := facts.Session(b.sessions[uid]); known.State == seating.Pending && !known.System && known.Life.Termination == nil {
 				return true, nil
 			}
 		}

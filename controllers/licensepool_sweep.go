@@ -166,6 +166,7 @@ const goneLook = 5 * time.Second
 // endOfPool ends the sessions of a pool that has been gone for longer than the grace period, and says when to look again.
 func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Duration, error) {
 	now := r.Clock.Now()
+	b.refused = false
 	if b.goneSince.IsZero() || now.Sub(b.goneSeen) > 2*goneLook {
 		b.goneSince = now // while this manager did not look, the pool may have been there
 	}
@@ -219,5 +220,11 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	} else if len(plan.Ends) == 0 {
 		dropPoolMetrics(b.key) // accounts outlive their pool for as long as nobody deletes them
 	}
-	return more, r.carryOutSweep(ctx, b, plan)
+	err := r.carryOutSweep(ctx, b, plan)
+	if b.refused { // what is refused now is refused a moment later
+		more = max(more, later)
+	} else if len(plan.Ends) > 0 && more == 0 {
+		more = goneLook
+	}
+	return more, err
 }

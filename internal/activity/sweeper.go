@@ -127,7 +127,7 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 		return err
 	}
 	settled = settled && (s.Settled == nil || s.Settled()) // after writes that took long it may not be able to tell any more, and have left out what it would have claimed
-	report, wanted := witness.Report{Renewed: began, Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}, due.Passed || began.Sub(s.sworn) >= witness.RenewEvery
+	report, wanted := witness.Report{Swept: began, Pools: pools, Sessions: sessions, Missing: due.Missing}, due.Passed || began.Sub(s.sworn) >= witness.RenewEvery
 	if !settled && !s.sworn.IsZero() {
 		// It lives, and no more: which clients are its to claim it does not know, since after a gap it takes nobody for dead.
 		report.Swept, report.Pools, report.Sessions, wanted = s.sworn, s.said.Pools, s.said.Sessions, began.Sub(s.said.Renewed) >= witness.RenewEvery
@@ -147,8 +147,9 @@ func (s *Sweeper) Sweep(ctx context.Context) error {
 func (s *Sweeper) swear(ctx context.Context, report witness.Report) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), renewTimeout)
 	defer cancel()
+	report.Renewed = s.Clock.Now()
 	if s.Denials != nil {
-		report.Denials = s.Denials(s.Clock.Now())
+		report.Denials = s.Denials(report.Renewed)
 	}
 	if err := s.Lease.Renew(ctx, report); err != nil {
 		return err
