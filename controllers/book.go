@@ -73,6 +73,8 @@ type book struct {
 	refused bool
 	// moreDue: a sweep left sessions that are due for the next, so that seats are about to come free.
 	moreDue bool
+	// sweepFull: it left them because they were more than one sweep may end.
+	sweepFull bool
 	// goneSince is when the pool was first seen missing, goneSeen when it last was.
 	goneSince, goneSeen time.Time
 	// tidyAt is when carried-out intents are cleared off the pool, should nothing else write it before.

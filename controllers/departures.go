@@ -6,6 +6,8 @@ package controllers
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
@@ -70,4 +72,11 @@ type unsureEnd struct {
 func (u unsureEnd) wrote(s *licensing.UserSession) bool {
 	return s.Status.State == licensing.SessionTerminated && s.Status.TerminationAction == licensing.TerminationAction(u.Action) &&
 		s.Status.Message == u.Message && facts.Time(s.Status.TerminatedTime).Equal(u.at.Truncate(time.Second))
+}
+
+// justTried says whether a session's end was tried to be written a moment ago, and may have been, though its record does not show it yet.
+func (b *book) justTried(uid types.UID, now time.Time) bool {
+	tries, _ := b.unsure.Load(uid)
+	ends, _ := tries.([]unsureEnd)
+	return len(ends) > 0 && now.Sub(ends[len(ends)-1].at) < later
 }

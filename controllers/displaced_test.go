@@ -225,3 +225,46 @@ func TestNobodyIsDisplacedByALoginThatIsToEnd(t *testing.T) {
 	wantState(t, w.session("s1"), licensing.SessionActive)
 	wantState(t, w.session("s2"), licensing.SessionTerminated)
 }
+
+// The client of the session that is to end for a login is heard at that very moment, so that its end is not written (seed 80001197 of the simulation): it ends a moment later.
+func TestADisplacedSessionThatWasHeardEndsAMomentLater(t *testing.T) {
+	w := newWorld(t, oneEach(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.create(login("s2", "ann"))
+	tries := 0
+	m.fault = func(call int, verb string, obj client.Object) (bool, error) {
+		if endsSession(call, verb, obj) {
+			if tries++; tries == 1 {
+				return false, apierrors.NewConflict(licensing.GroupVersion.WithResource("usersessions").GroupResource(), "s1", errors.New("its client was heard"))
+			}
+		}
+		return true, nil
+	}
+	m.settleFor(4)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	wantState(t, w.session("s2"), licensing.SessionActive)
+}
+
+// An end of a user's other session was tried a moment ago and may have been written, but was not: the login waits for that to be seen, looks seldom meanwhile, and then has its seat.
+func TestADisplacedSessionOutlivesOnlyForAMomentAnEndThatWasTried(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(1)
+	w.create(login("s2", "ann"))
+	m.settleFor(2)
+	book := m.r.book(client.ObjectKeyFromObject(w.pool()))
+	book.unsure.Store(w.session("s2").UID, []unsureEnd{{seating.End{Session: string(w.session("s2").UID)}, w.clock.Now()}})
+	w.create(login("s3", "ann"))
+	result, err := m.see().reconcile()
+	if err != nil || result.RequeueAfter < soon/2 {
+		t.Errorf("it looks again after %v, %v; want %v", result.RequeueAfter, err, soon)
+	}
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s3"), "")
+	m.settleFor(5)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	wantState(t, w.session("s2"), licensing.SessionActive)
+	wantState(t, w.session("s3"), licensing.SessionActive)
+}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -95,26 +96,26 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	})
 }
 
-// spareDisplaced takes those ends out of a plan that are not to be written now, and says whether there were any: of the oldest sessions of users of whom another is about to end, so that there may be room
-// without, and all that are more than a sweep's, since each takes a look at who comes instead.
-func (b *book) spareDisplaced(plan *seating.Plan) bool {
-	planned := len(plan.Ends)
-	if planned == 0 || b.refused { // what is refused may never end
-		return false
+// spareDisplaced takes those ends out of a plan that are not to be written now: of the oldest sessions of users of whom another is about to end, so that there may be room without, and
+// all that are more than a sweep's, since each takes a look at who comes instead.
+func (b *book) spareDisplaced(plan *seating.Plan, now time.Time) {
+	if len(plan.Ends) == 0 || b.refused { // what is refused may never end
+		return
 	}
-	leaving := map[string]bool{}
+	displaced, leaving := map[types.UID]bool{}, map[string]bool{}
+	for _, e := range plan.Ends {
+		displaced[types.UID(e.Session)] = e.Action == seating.OldestSessionTerminated
+	}
 	for uid, s := range b.sessions {
-		_, unsure := b.unsure.Load(uid)
-		if s.Status.State == licensing.SessionActive && !s.Spec.SystemLogin && (unsure || facts.Session(s).Life.Termination != nil) {
+		if s.Status.State == licensing.SessionActive && !s.Spec.SystemLogin && (facts.Session(s).Life.Termination != nil || !displaced[uid] && b.justTried(uid, now)) {
 			leaving[b.ledger.Rules().UserKey(s.Spec.UserName)] = true
 		}
 	}
 	plan.Ends = slices.DeleteFunc(plan.Ends, func(e seating.End) bool {
 		s, there := b.sessions[types.UID(e.Session)]
-		return there && e.Action == seating.OldestSessionTerminated && (b.moreDue || leaving[b.ledger.Rules().UserKey(s.Spec.UserName)])
+		return there && displaced[s.UID] && (b.sweepFull || leaving[b.ledger.Rules().UserKey(s.Spec.UserName)])
 	})
 	plan.Ends = plan.Ends[:min(len(plan.Ends), maxSweep)]
-	return len(plan.Ends) < planned
 }
 
 // anotherComes says whether a login of the user waits, as the API server has it now: one that was withdrawn meanwhile must not end the user's session.

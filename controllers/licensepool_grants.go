@@ -34,10 +34,17 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	}
 	counted := len(b.sessions)
 	late = r.carryOut(ctx, b)
-	if old, fewer := r.Clock.Now().Sub(b.delivered) > staleAfter, len(b.sessions) < counted; len(plan.Ends) > 0 && (old || fewer) {
-		plan.Ends, b.retryAt = nil, r.Clock.Now().Add(soon) // who is displaced is decided anew: an intent's session may be gone, and the user have one fewer
-	} else if b.spareDisplaced(plan) {
+	planned := len(plan.Ends)
+	if old, fewer := r.Clock.Now().Sub(b.delivered) > staleAfter, len(b.sessions) < counted; old || fewer {
+		plan.Ends = nil // who is displaced is decided anew: an intent's session may be gone, and the user have one fewer
+	} else {
+		b.spareDisplaced(plan, r.Clock.Now())
+	}
+	if len(plan.Ends) < planned {
 		b.retryAt = r.Clock.Now().Add(soon)
+		if plan.Empty() { // made anew at once it would be the same
+			plan.Next = b.retryAt
+		}
 	}
 	// One whose write is refused must not keep the others from their answer.
 	if err := errors.Join(late, r.answer(ctx, b, plan)); err != nil {

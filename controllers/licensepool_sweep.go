@@ -64,7 +64,8 @@ func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sw
 	b.brake = plan.Brake
 	r.noteAwaited(ctx, b, plan.Awaited)
 	err := r.carryOutSweep(ctx, b, plan)
-	b.moreDue = !b.refused && (len(plan.Ends) == maxSweep || !b.retryAt.IsZero() || err != nil)
+	b.sweepFull = !b.refused && len(plan.Ends) == maxSweep
+	b.moreDue = b.sweepFull || !b.refused && (!b.retryAt.IsZero() || err != nil)
 	return plan, err
 }
 

@@ -99,7 +99,7 @@ func (s *stage) startOperator(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	health, err := freeAddress(ctx, "")
+	health, err := controlplane.FreeAddress("")
 	if err != nil {
 		return err
 	}
@@ -158,17 +158,12 @@ func answers(ctx context.Context, url string) bool {
 	return answer.StatusCode == http.StatusOK
 }
 
-// freeAddress is the address that is liked best, or another loopback address, that nobody listens at.
+// freeAddress is the address that is liked best or, if somebody listens there, another loopback address.
 func freeAddress(ctx context.Context, best string) (string, error) {
-	for _, address := range []string{best, "127.0.0.1:0"} {
-		if address == "" {
-			continue
-		}
-		if listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address); err == nil {
-			return listener.Addr().String(), listener.Close()
-		}
+	if listener, err := new(net.ListenConfig).Listen(ctx, "tcp", best); err == nil {
+		return best, listener.Close()
 	}
-	return "", errors.New("there is no free loopback port")
+	return controlplane.FreeAddress("")
 }
 
 // run runs kubectl as the administrator; an error quotes what it said.

@@ -21,6 +21,7 @@ import (
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/refresh"
 	"github.com/seatkeeper/seatkeeper/pkg/gatewayapi"
+	"github.com/seatkeeper/seatkeeper/test/controlplane"
 	maker "github.com/seatkeeper/seatkeeper/test/make"
 	"github.com/seatkeeper/seatkeeper/test/replica"
 )
@@ -60,10 +61,9 @@ func (s *site) withAnOperator(t *testing.T) {
 	const ns = "live"
 	s.namespace(t, ns)
 	start := func(tls string) *replica.Replica {
-		port, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(outside(t), "0"))
+		address, err := controlplane.FreeAddress(outside(t))
 		check(t, err)
-		check(t, port.Close())
-		r, err := s.Start(ctx, replica.Options{LeaderElect: true, TLS: tls, Address: port.Addr().String(), Args: []string{"--freshness-budget=0", "--namespaces=" + ns}})
+		r, err := s.Start(ctx, replica.Options{LeaderElect: true, TLS: tls, Address: address, Args: []string{"--freshness-budget=0", "--namespaces=" + ns}})
 		check(t, err)
 		t.Cleanup(func() { check(t, r.Stop()) })
 		return r

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -158,7 +157,7 @@ func (s *stage) startOperator(ctx context.Context) error {
 	if err := s.cluster.ServiceAccountKubeconfig(ctx, "seatkeeper-system", "seatkeeper", s.file("operator.kubeconfig")); err != nil {
 		return err
 	}
-	address, err := freeAddress(ctx)
+	address, err := controlplane.FreeAddress("")
 	if err != nil {
 		return err
 	}
@@ -199,14 +198,4 @@ func run(ctx context.Context, name string, args ...string) (string, error) {
 		return "", fmt.Errorf("%s %v: %w\n%s%s", name, args, err, out, said.String())
 	}
 	return string(out), nil
-}
-
-// freeAddress finds a loopback port that nobody listens on.
-func freeAddress(ctx context.Context) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }

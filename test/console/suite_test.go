@@ -67,11 +67,10 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	out, err := build.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), string(out))
 
-	port, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(outside(), "0"))
+	address, err := controlplane.FreeAddress(outside())
 	Expect(err).NotTo(HaveOccurred())
-	Expect(port.Close()).To(Succeed())
 	// It writes nothing for freshness alone, so that records lag behind what it knows.
-	r, err := op.Start(ctx, replica.Options{Address: port.Addr().String(), Args: []string{"--freshness-budget=0"}})
+	r, err := op.Start(ctx, replica.Options{Address: address, Args: []string{"--freshness-budget=0"}})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(r.Stop()).To(Succeed()) })
 	served, gateway = r, r.Gateway()

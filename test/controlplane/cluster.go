@@ -123,12 +123,12 @@ func (c *Cluster) prepare() error {
 	if err := ensureKeys(c.path("keys")); err != nil {
 		return err
 	}
-	etcdAddress, err := FreeAddress()
+	etcdAddress, err := FreeAddress("")
 	if err != nil {
 		return err
 	}
 	c.etcdURL = "http://" + etcdAddress
-	apiAddress, err := FreeAddress()
+	apiAddress, err := FreeAddress("")
 	if err != nil {
 		return err
 	}
@@ -261,15 +261,4 @@ func (c *Cluster) wait(ctx context.Context, p *process, probe func() error) erro
 		case <-time.After(pollInterval):
 		}
 	}
-}
-
-// FreeAddress finds a loopback port that nobody listens on. Another program may take it before we do; with some 28,000 to choose
-// from that is rare.
-func FreeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // listening on loopback does not block
-	if err != nil {
-		return "", err
-	}
-	defer listener.Close()
-	return listener.Addr().String(), nil
 }

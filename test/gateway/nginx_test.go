@@ -64,7 +64,7 @@ func startNginx(ctx context.Context, gateway string) *nginx {
 
 	values := struct{ Dir, Gateway, Listing, Forwarding string }{Dir: GinkgoT().TempDir(), Gateway: gateway}
 	for _, address := range []*string{&values.Listing, &values.Forwarding} {
-		*address, err = controlplane.FreeAddress()
+		*address, err = controlplane.FreeAddress("")
 		Expect(err).NotTo(HaveOccurred())
 	}
 	config := filepath.Join(values.Dir, "nginx.conf")

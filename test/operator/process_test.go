@@ -6,7 +6,6 @@ package operator_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/test/controlplane"
 )
 
 // operator is a running operator.
@@ -36,10 +36,8 @@ func startOperator(args ...string) *operator {
 // startOperatorTo starts one that says what it says to somebody.
 func startOperatorTo(said io.Writer, args ...string) *operator {
 	GinkgoHelper()
-	free, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	probes, err := controlplane.FreeAddress("")
 	Expect(err).NotTo(HaveOccurred())
-	probes := free.Addr().String()
-	Expect(free.Close()).To(Succeed())
 	// The process outlives the node that starts it: it is ended by kill or stop, and with this one at the latest.
 	cmd := exec.CommandContext(context.Background(), filepath.Join(files, "seatkeeper"), append([]string{
 		"--kubeconfig", operatorKubeconfig(), "--leader-elect=false", "--health-probe-bind-address", probes,

@@ -74,7 +74,7 @@ func (i *Installation) Launch(o Options) (*Replica, error) {
 			continue
 		}
 		var err error
-		if *address, err = controlplane.FreeAddress(); err != nil {
+		if *address, err = controlplane.FreeAddress(""); err != nil {
 			return nil, err
 		}
 	}
