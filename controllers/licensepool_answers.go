@@ -85,7 +85,7 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 			}
 		case *licensing.UserSession:
 			if e, ends := ending[o.UID]; ends {
-				written, err = r.endSession(ctx, b, o, e, now)
+				written, err = r.endSession(ctx, b, o, e, b.delivered)
 			} else if d, denied := denials[o.UID]; denied {
 				written, err = r.denySession(ctx, o, d, now)
 			} else {

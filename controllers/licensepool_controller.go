@@ -314,12 +314,13 @@ func (r *LicensePoolReconciler) awaitPool(ctx context.Context, b *book) (ctrl.Re
 		r.forget(b.key)
 		return ctrl.Result{}, nil
 	}
+	looked := r.Clock.Now()
 	if err := r.Live.Get(ctx, b.key, &licensing.LicensePool{}); !apierrors.IsNotFound(err) {
 		return ctrl.Result{}, err // it is there after all: its own event comes next
 	}
 	if err := r.tellPoolMissing(ctx, b); err != nil {
 		return ctrl.Result{}, err
 	}
-	again, err := r.endOfPool(ctx, b)
+	again, err := r.endOfPool(ctx, b, looked)
 	return ctrl.Result{RequeueAfter: again}, err
 }

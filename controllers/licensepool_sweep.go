@@ -53,7 +53,7 @@ func adoption(heartbeat time.Duration) time.Duration {
 // sweep ends the sessions that are due, brings records up to date and clears old ones. Only the holder of the term calls it, so that one manager at a time
 // convicts the silent.
 func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sweep, error) {
-	plan := r.sweepPlan(b)
+	plan, asOf := r.sweepPlan(b), r.Clock.Now()
 	if len(plan.Ends) > 0 {
 		// Nobody ends by rules that were changed a moment ago, or by who is not to decide any more: the watch may be behind, and this process may have slept.
 		if err := r.reload(ctx, b); err != nil {
@@ -63,7 +63,7 @@ func (r *LicensePoolReconciler) sweep(ctx context.Context, b *book) (*seating.Sw
 	}
 	b.brake = plan.Brake
 	r.noteAwaited(ctx, b, plan.Awaited)
-	err := r.carryOutSweep(ctx, b, plan)
+	err := r.carryOutSweep(ctx, b, plan, asOf)
 	b.sweepFull = !b.refused && len(plan.Ends) == maxSweep
 	b.moreDue = b.sweepFull || !b.refused && (!b.retryAt.IsZero() || err != nil)
 	return plan, err
@@ -86,7 +86,8 @@ func (r *LicensePoolReconciler) noteAwaited(ctx context.Context, b *book, awaite
 	}
 }
 
-func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan *seating.Sweep) error {
+// carryOutSweep writes what was decided by what was last looked up at the time asOf.
+func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan *seating.Sweep, asOf time.Time) error {
 	now := r.Clock.Now()
 	ends, shows, clear := map[types.UID]seating.End{}, map[types.UID]seating.Outlook{}, map[types.UID]bool{}
 	var objects []client.Object
@@ -114,7 +115,7 @@ func (r *LicensePoolReconciler) carryOutSweep(ctx context.Context, b *book, plan
 		var written client.Object
 		var err error
 		if e, ends := ends[s.UID]; ends {
-			written, err = r.endSession(ctx, b, s, e, now)
+			written, err = r.endSession(ctx, b, s, e, asOf)
 		} else {
 			written, err = r.showOutlook(ctx, s, shows[s.UID], now)
 		}
@@ -164,9 +165,8 @@ const seriesKept = 2 * time.Minute
 // goneLook is how often it is looked, within its grace period, whether a pool that is gone has come back.
 const goneLook = 5 * time.Second
 
-// endOfPool ends the sessions of a pool that has been gone for longer than the grace period, and says when to look again.
-func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Duration, error) {
-	now := r.Clock.Now()
+// endOfPool ends the sessions of a pool that has been gone for longer than the grace period, as it was when it was looked for, now, and says when to look again.
+func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book, now time.Time) (time.Duration, error) {
 	b.refused = false
 	if b.goneSince.IsZero() || now.Sub(b.goneSeen) > 2*goneLook {
 		b.goneSince = now // while this manager did not look, the pool may have been there
@@ -194,7 +194,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 			asked.Ends = append(asked.Ends, e)
 		}
 	}
-	if err := r.carryOutSweep(ctx, b, asked); err != nil {
+	if err := r.carryOutSweep(ctx, b, asked, now); err != nil {
 		return 0, err
 	}
 	if wait := b.goneSince.Add(r.PoolRemovalGrace).Sub(now); wait > 0 {
@@ -221,7 +221,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book) (time.Du
 	} else if len(plan.Ends) == 0 {
 		dropPoolMetrics(b.key) // accounts outlive their pool for as long as nobody deletes them
 	}
-	err := r.carryOutSweep(ctx, b, plan)
+	err := r.carryOutSweep(ctx, b, plan, now)
 	if b.refused { // what is refused now is refused a moment later
 		more = max(more, later)
 	} else if len(plan.Ends) > 0 && more == 0 {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
 	"github.com/seatkeeper/seatkeeper/internal/facts"
@@ -341,4 +342,55 @@ func TestNobodyIsDisplacedByALoginThatWasWithdrawn(t *testing.T) {
 	m.settleFor(4)
 	wantState(t, w.session("s1"), licensing.SessionTerminated)
 	wantState(t, w.session("s3"), licensing.SessionActive)
+}
+
+// The manager looks at the pool once more before sessions end, and sleeps before it has read what it was told (seed 90000349 of the simulation): the rules that it was told of may not be the pool's any more.
+func TestAnEndIsAsOldAsTheRulesItWasDecidedBy(t *testing.T) {
+	w := newWorld(t, idlePool().Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.idles()
+	slept := false
+	m.r.Live = interceptor.NewClient(w.api, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			err := c.Get(ctx, key, obj, opts...)
+			if _, ok := obj.(*licensing.LicensePool); ok && !slept {
+				slept = true
+				w.edit(func(p *licensing.LicensePool) { p.Spec.Sessions.IdleTimeoutSeconds = new(int32(3600)) })
+				w.clock.SetTime(w.clock.Now().Add(10 * time.Second))
+			}
+			return err
+		},
+	})
+	if _, err := m.reconcile(); err != nil || !slept {
+		t.Fatalf("it slept: %t, %v", slept, err)
+	}
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+}
+
+// The same of a pool that is gone: it was back while the manager slept.
+func TestAnEndIsAsOldAsTheLookForItsPool(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(2).Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.delete(w.pool())
+	m.settleFor(int(m.r.PoolRemovalGrace/time.Second) - 3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	slept := false
+	m.r.Live = interceptor.NewClient(w.api, interceptor.Funcs{
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
+			err := c.Get(ctx, key, obj, opts...)
+			if _, ok := obj.(*licensing.LicensePool); ok && !slept {
+				slept = true
+				w.create(MakeLicensePool("p").Concurrent(2).Obj())
+				w.clock.SetTime(w.clock.Now().Add(6 * time.Second))
+			}
+			return err
+		},
+	})
+	if _, err := m.reconcile(); err != nil || !slept {
+		t.Fatalf("it slept: %t, %v", slept, err)
+	}
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
 }

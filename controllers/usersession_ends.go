@@ -23,9 +23,11 @@ import (
 // staleAfter is how old a decision to end a session may be when it is written: a process that slept since does not know what the pool's rules are by now.
 const staleAfter = 2 * time.Second
 
-// endSession ends a session and keeps its record. Who recorded activity since the session was looked at wins: the write conflicts and all is decided anew.
-func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *licensing.UserSession, e seating.End, now time.Time) (client.Object, error) {
-	if r.Clock.Now().Sub(now) > staleAfter {
+// endSession ends a session and keeps its record. What it was decided by was last looked up at the time asOf; who recorded activity since the session was looked at wins: the write conflicts and
+// all is decided anew.
+func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *licensing.UserSession, e seating.End, asOf time.Time) (client.Object, error) {
+	now := r.Clock.Now()
+	if now.Sub(asOf) > staleAfter {
 		return nil, errChanged
 	}
 	written, err := r.patchSession(ctx, s, func(s *licensing.UserSession) {
