@@ -268,3 +268,57 @@ func TestADisplacedSessionOutlivesOnlyForAMomentAnEndThatWasTried(t *testing.T) 
 	wantState(t, w.session("s2"), licensing.SessionActive)
 	wantState(t, w.session("s3"), licensing.SessionActive)
 }
+
+// One of a user's sessions is deleted, and the watch is late to show it (seed 100007616 of the simulation): there is room for the next login.
+func TestNobodyIsDisplacedThoughASessionWasDeletedAMomentAgo(t *testing.T) {
+	for name, goes := range map[string]func(w *world){
+		"deleted":      func(w *world) { w.delete(w.session("s2")) },
+		"asked to end": func(w *world) { w.askedToEnd("s2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"), login("s2", "ann"))
+			m := w.manager()
+			m.settleFor(3)
+			w.create(login("s3", "ann"))
+			m.see()
+			goes(w)
+			if _, err := m.reconcile(); err != nil {
+				t.Fatal(err)
+			}
+			m.settleFor(3)
+			wantState(t, w.session("s1"), licensing.SessionActive)
+			wantState(t, w.session("s3"), licensing.SessionActive)
+		})
+	}
+}
+
+// A login is withdrawn for which the oldest session was to end, while the seat of another login of the user is still to be written: that one needs none to end.
+func TestNobodyIsDisplacedForALoginThatHasItsSeat(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj(), login("s1", "ann"))
+	m := w.manager()
+	m.settleFor(3)
+	w.create(login("s2", "ann"))
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if verb == "patch" && obj.GetName() == "s2" {
+			return false, errors.New("the API server is away")
+		}
+		return true, nil
+	}
+	if _, err := m.see().reconcile(); err == nil {
+		t.Fatal("the seat was written")
+	}
+	w.create(login("s3", "ann"))
+	m.see()
+	w.delete(w.session("s3"))
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if verb == "patch" && obj.GetName() == "s2" {
+			return false, apierrors.NewInvalid(licensing.GroupVersion.WithKind("UserSession").GroupKind(), "s2", nil)
+		}
+		return true, nil
+	}
+	_, _ = m.reconcile()
+	m.fault = nil
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionActive)
+	wantState(t, w.session("s2"), licensing.SessionActive)
+}

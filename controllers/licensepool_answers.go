@@ -24,7 +24,7 @@ import (
 // that gives anything away, so each write needs no more than its own precondition.
 func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seating.Plan) error {
 	now := r.Clock.Now()
-	ending := map[types.UID]seating.End{}
+	ending, crowded := map[types.UID]seating.End{}, map[string]bool{}
 	denials, waits := map[types.UID]seating.Denial{}, map[types.UID]seating.Denial{}
 	var objects []client.Object
 	for _, d := range plan.Denials {
@@ -52,9 +52,14 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 			continue
 		}
 		if e.Action == seating.OldestSessionTerminated { // the others are of logins that somebody took back
-			if comes, err := r.anotherComes(ctx, b, s.Spec.UserName); err != nil {
-				return err
-			} else if !comes {
+			user := b.ledger.Rules().UserKey(s.Spec.UserName)
+			if _, looked := crowded[user]; !looked {
+				var err error
+				if crowded[user], err = r.stillCrowded(ctx, b, user); err != nil {
+					return err
+				}
+			}
+			if !crowded[user] {
 				b.retryAt = now.Add(soon)
 				continue
 			}
@@ -118,27 +123,39 @@ func (b *book) spareDisplaced(plan *seating.Plan, now time.Time) {
 	plan.Ends = plan.Ends[:min(len(plan.Ends), maxSweep)]
 }
 
-// anotherComes says whether a login of the user waits, as the API server has it now: one that was withdrawn meanwhile must not end the user's session.
-func (r *LicensePoolReconciler) anotherComes(ctx context.Context, b *book, user string) (bool, error) {
-	key := b.ledger.Rules().UserKey(user)
+// stillCrowded says whether a login of the user waits and all who were on still are, as the API server has them now: nobody is to end for a login that was withdrawn, or where there is room
+// by a session that has gone. Of very many sessions only some are looked at.
+func (r *LicensePoolReconciler) stillCrowded(ctx context.Context, b *book, user string) (bool, error) {
+	comes, looks := false, 0
 	for uid, s := range inOrder(b.sessions) {
-		if facts.Session(s).State != seating.Pending || b.ledger.Rules().UserKey(s.Spec.UserName) != key {
+		before := facts.Session(s)
+		_, granted := b.todo[uid]
+		if user != b.ledger.Rules().UserKey(s.Spec.UserName) || before.System || granted || before.State == seating.Ended {
+			continue
+		}
+		if before.State == seating.Pending && comes || before.State == seating.Held && looks == maxSweep {
 			continue
 		}
 		newest, err := r.reread(ctx, s)
 		switch {
 		case apierrors.IsNotFound(err):
-			b.dropSession(uid, "")
-		case err != nil:
-			return false, fmt.Errorf("looking whether a login still waits: %w", err)
-		default:
-			b.take(newest, r.Clock.Now())
-			if known := facts.Session(b.sessions[uid]); known.State == seating.Pending && !known.System && known.Life.Termination == nil {
-				return true, nil
+			if b.dropSession(uid, ""); before.State == seating.Held {
+				return false, nil
 			}
+			continue
+		case err != nil:
+			return false, fmt.Errorf("looking whether another session is still to end for a login: %w", err)
+		}
+		b.take(newest, r.Clock.Now())
+		now := facts.Session(b.sessions[uid])
+		stays := now.State == before.State && now.Life.Termination == nil
+		if before.State == seating.Pending {
+			comes = stays
+		} else if looks++; !stays {
+			return false, nil
 		}
 	}
-	return false, nil
+	return comes, nil
 }
 
 // tellPoolMissing tells sessions and accounts that their pool does not exist. A session stays Pending and is decided on when the pool appears; an account
