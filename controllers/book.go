@@ -126,20 +126,18 @@ func (b *book) putPool(pool *licensing.LicensePool, now time.Time) {
 	}
 }
 
-// meetRules takes in the rules of a pool that is to be the book's, and says whether they changed. Clients beat as they were last told: by the earlier rules, or while the pool was gone by a pool's
-// defaults. So where the time after which they are lost is shorter than it was, they are given two heartbeats of the longer interval.
+// meetRules takes in the rules of a pool that is to be the book's, and says whether they changed. While the pool was gone clients were told to beat as a pool's defaults say.
 func (b *book) meetRules(pool *licensing.LicensePool, now time.Time) (changed bool) {
 	another := b.pool == nil || b.pool.UID != pool.UID
 	if !another && b.pool.Generation == pool.Generation {
 		return false
 	}
-	rules := facts.Rules(pool)
-	if b.rules != nil && rules.Lifetimes.LostAfter > 0 && (another || b.rules.Lifetimes.LostAfter == 0 || rules.Lifetimes.LostAfter < b.rules.Lifetimes.LostAfter) {
-		interval := max(b.rules.Lifetimes.Heartbeat, rules.Lifetimes.Heartbeat)
-		if another {
-			interval = max(interval, facts.DefaultHeartbeat)
-		}
-		if until := now.Add(adoption(interval)); until.After(b.patient) { // an earlier change may have left clients that beat more slowly still
+	rules, between := facts.Rules(pool), time.Duration(0)
+	if another {
+		between = facts.DefaultHeartbeat
+	}
+	if b.rules != nil {
+		if until := now.Add(rules.Patience(*b.rules, between)); until.After(b.patient) { // an earlier change may have left clients that beat more slowly still
 			b.patient = until
 		}
 	}

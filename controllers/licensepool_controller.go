@@ -266,7 +266,7 @@ func (r *LicensePoolReconciler) undone(b *book, now time.Time) (work bool, spare
 	atOnce := !plan.Empty() || len(b.due) > 0 || !onlySpares(sweep) || !shows(b.pool, r.poolStatus(b, plan.Table(), now))
 	work = atOnce || len(sweep.Ends) > 0 || sweep.Brake != b.brake
 	if !atOnce {
-		spared = adoption(b.ledger.Rules().Lifetimes.Heartbeat)
+		spared = seating.Hearing(b.ledger.Rules().Lifetimes.Heartbeat)
 	}
 	if !work {
 		b.rivalry.idleSince = time.Time{}

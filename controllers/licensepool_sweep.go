@@ -35,19 +35,13 @@ func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
 			b.ledger.SetWitnesses(r.Roster.Witnesses(b.key), since)
 		}
 	}
-	m.Until = m.Adopted.Add(adoption(b.ledger.Rules().Lifetimes.Heartbeat))
+	m.Until = m.Adopted.Add(seating.Hearing(b.ledger.Rules().Lifetimes.Heartbeat))
 	if b.pool != nil {
 		if t, err := time.Parse(time.RFC3339, b.pool.Annotations[licensing.AnnotationReleaseExpiry]); err == nil && !t.After(m.Now) {
 			m.Release = t
 		}
 	}
 	return b.ledger.Sweep(m)
-}
-
-// adoption is how long a new allocator lets the clients of the sessions that it found be heard before it ends any for silence or idleness: two heartbeats, and
-// what it takes to write what was heard.
-func adoption(heartbeat time.Duration) time.Duration {
-	return 2*heartbeat + 5*time.Second
 }
 
 // sweep ends the sessions that are due, brings records up to date and clears old ones. Only the holder of the term calls it, so that one manager at a time

@@ -138,28 +138,46 @@ func (d *drawing) peak() {
 	at := point{(d.x(p.start) + d.x(p.end)) / 2, d.y(float64(p.peak))}
 	label := "peak " + strconv.Itoa(p.peak)
 	width := roleText.width(label)
-	// Above the mark if that is free, else beside or below.
-	for _, try := range []point{{0, -10}, {12 + width/2, 4}, {-12 - width/2, 4}, {0, 22}, {12 + width/2, 20}, {-12 - width/2, 20}} {
-		base := point{at.x + try.x, at.y + try.y}
-		b := box{base.x - width/2, base.y - 12, base.x + width/2, base.y + 4}
-		if b.left < d.left+2 || b.right > d.right-2 || b.top < d.top || b.bottom > d.bottom || d.onLicensed(b) {
-			continue
-		}
+	if base, free := d.freeBeside(at, width); free {
+		b := labelBox(base, width)
 		d.scene.box(roleHalo, b.left, b.top, b.right, b.bottom)
 		d.scene.text(roleText, base, anchorMiddle, label)
-		break
 	}
 	d.scene.ring(rolePeak, at, 4)
 }
 
-// onLicensed says whether a box would cover the line of the licensed maximum.
-func (d *drawing) onLicensed(b box) bool {
-	for _, s := range d.stretches {
-		if s.hasLicense() && b.meets(box{d.x(s.start), d.y(float64(s.licensed)) - 1, d.x(s.end), d.y(float64(s.licensed)) + 1}) {
-			return true
+func labelBox(base point, width float64) box {
+	return box{base.x - width/2, base.y - 12, base.x + width/2, base.y + 4}
+}
+
+// freeBeside is where a label of this width may stand at a mark: above it if that is free, else beside or below, or further above. Free is what has no line in it, or at least not that
+// of the licensed maximum.
+func (d *drawing) freeBeside(at point, width float64) (base point, found bool) {
+	for _, covers := range []func(box) bool{func(b box) bool { return d.onLicensed(b) || d.onOpen(b) }, d.onLicensed} {
+		for _, try := range []point{{0, -10}, {12 + width/2, 4}, {-12 - width/2, 4}, {0, 22}, {12 + width/2, 20}, {-12 - width/2, 20}, {0, -28}} {
+			base := point{at.x + try.x, at.y + try.y}
+			b := labelBox(base, width)
+			if b.left >= d.left+2 && b.right <= d.right-2 && b.top >= d.top && b.bottom <= d.bottom && !covers(b) {
+				return base, true
+			}
 		}
 	}
-	return false
+	return point{}, false
+}
+
+// onLicensed says whether a box would cover the line of the licensed maximum.
+func (d *drawing) onLicensed(b box) bool {
+	return slices.ContainsFunc(d.stretches, func(s stretch) bool {
+		y := d.y(float64(s.licensed))
+		return s.hasLicense() && b.meets(box{d.x(s.start), y - 1, d.x(s.end), y + 1})
+	})
+}
+
+// onOpen says whether a box would cover the line of open connections, or the band from there up to the peak.
+func (d *drawing) onOpen(b box) bool {
+	return slices.ContainsFunc(d.stretches, func(s stretch) bool {
+		return onRecord(s) && b.meets(box{d.x(s.start), d.y(peak(s)) - 1, d.x(s.end), d.y(mean(s)) + 1})
+	})
 }
 
 // denied draws the panel below the plot: pale bars for denials, full ones in them for the true denials.

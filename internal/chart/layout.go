@@ -38,7 +38,7 @@ const (
 	deniedRoom  = 40.0 // the panel of denials
 	deniedAbove = 24.0 // between it and the plot
 	axisRoom    = 28.0 // for the labels of the time axis
-	leastPlot   = 90.0
+	leastPlot   = 130.0
 )
 
 // drawing lays a chart out. All coordinates are rounded to a tenth of a pixel when they are written, not here.

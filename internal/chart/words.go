@@ -91,7 +91,9 @@ func (d *drawing) footerLines() []footerLine {
 	room := d.scene.width - 2*edge
 	var lines []footerLine
 	for _, text := range flow(d.sentences(d.figures), " · ", room, roleText.width) {
-		lines = append(lines, footerLine{roleText, roleText.fit(text, room)})
+		for _, line := range roleText.wrap(text, room) { // a sentence that is longer than the picture is wide is told whole
+			lines = append(lines, footerLine{roleText, line})
+		}
 	}
 	for _, text := range roleText.wrap(d.note(), room) {
 		lines = append(lines, footerLine{roleText, text})
