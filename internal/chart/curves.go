@@ -150,14 +150,14 @@ func labelBox(base point, width float64) box {
 	return box{base.x - width/2, base.y - 12, base.x + width/2, base.y + 4}
 }
 
-// freeBeside is where a label of this width may stand at a mark: above it if that is free, else beside or below, or further above. Free is what has no line in it, or at least not that
-// of the licensed maximum.
+// freeBeside is where a label of this width may stand at a mark: above it if that is free, else beside or below, or further above. Free is what has no line in it, or at least not
+// that of the licensed maximum. There is some room above the plot.
 func (d *drawing) freeBeside(at point, width float64) (base point, found bool) {
 	for _, covers := range []func(box) bool{func(b box) bool { return d.onLicensed(b) || d.onOpen(b) }, d.onLicensed} {
-		for _, try := range []point{{0, -10}, {12 + width/2, 4}, {-12 - width/2, 4}, {0, 22}, {12 + width/2, 20}, {-12 - width/2, 20}, {0, -28}} {
+		for _, try := range []point{{0, -10}, {12 + width/2, 4}, {-12 - width/2, 4}, {0, 22}, {12 + width/2, 20}, {-12 - width/2, 20}, {0, -28}, {width / 2, -28}, {-width / 2, -28}} {
 			base := point{at.x + try.x, at.y + try.y}
 			b := labelBox(base, width)
-			if b.left >= d.left+2 && b.right <= d.right-2 && b.top >= d.top && b.bottom <= d.bottom && !covers(b) {
+			if b.left >= d.left+2 && b.right <= d.right-2 && b.top >= d.top-8 && b.bottom <= d.bottom && !covers(b) {
 				return base, true
 			}
 		}
