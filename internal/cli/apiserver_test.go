@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,17 +173,27 @@ contexts: [{name: c, context: {cluster: c}}]}`), 0o600))
 	}{
 		"unreachable":        {[]string{"pools"}, []string{"cannot be reached", "kubectl config current-context"}},
 		"unknown context":    {[]string{"pools", "--context=x"}, []string{"kubectl config get-contexts"}},
+		"context by a flag":  {[]string{"pools", "--context=x", "-n", "itsm"}, []string{"kubectl config get-contexts"}},
+		"no kubeconfig":      {[]string{"pools", "--kubeconfig=" + path + ".no"}, []string{"must name a kubeconfig", "kubectl config get-contexts"}},
 		"unknown format":     {[]string{"pools", "-o", "xml"}, []string{"--output must be one of table, wide, json, yaml", `"xml"`}},
 		"name without place": {[]string{"pools", "a", "-A"}, []string{"give --namespace"}},
 		"unknown flag":       {[]string{"pools", "--no"}, []string{"unknown flag", "`kubectl seats pools --help`"}},
 		"unknown command":    {[]string{"no"}, []string{`unknown command "no"`, "`kubectl seats --help`"}},
+		"misspelt command":   {[]string{"sessoins"}, []string{`unknown command "sessoins"`, "Is `kubectl seats sessions` meant?"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := user.seats(ctx, test.args...)
 			wantError(t, err, test.want...)
 		})
 	}
-	out, _, err := user.seats(ctx, "version")
+	wantError(t, explain(&url.Error{Op: "Get", URL: "http://localhost:8080/apis", Err: io.EOF}, subject{}), "set KUBECONFIG, or give --kubeconfig")
+	out, _, err := user.seats(ctx, "__complete", "sessions", "--text", "")
+	check(t, err)
+	want(t, out, ":4\n") // no names of files
+	out, _, err = user.seats(ctx, "__complete", "usage", "--output-file", "")
+	check(t, err)
+	want(t, out, ":0\n")
+	out, _, err = user.seats(ctx, "version")
 	check(t, err)
 	want(t, out, "kubectl seats v1.2.3\n")
 }

@@ -30,7 +30,7 @@ type cluster struct {
 func (c *cluster) config() (*rest.Config, error) {
 	config, err := c.flags.ToRESTConfig()
 	if err != nil {
-		return nil, explain(err, subject{})
+		return nil, misconfigured(err)
 	}
 	config.UserAgent = "kubectl-seats/" + c.version
 	config.QPS = -1
@@ -67,7 +67,7 @@ func (c *cluster) asker(operatorNamespace string) (*refresh.Asker, error) {
 func (c *cluster) namespace() (string, error) {
 	namespace, _, err := c.flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return "", explain(err, subject{})
+		return "", misconfigured(err)
 	}
 	return namespace, nil
 }

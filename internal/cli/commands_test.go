@@ -198,6 +198,7 @@ func (s *site) completion(t *testing.T) {
 		{[]string{"show", ""}, []string{"ann-web", "robot"}},
 		{[]string{"why", "ann"}, []string{"ann-web", "ann-mob"}},
 		{[]string{"terminate", ""}, []string{"ann-web"}},
+		{[]string{"sessions", "--module", ""}, []string{"Web\n", "Mobile\n"}},
 		{[]string{"sessions", "--pool", ""}, []string{"service-desk"}},
 		{[]string{"why", "ann-web", "-o", ""}, []string{"text", "json", "yaml"}},
 		{[]string{"pools", "-o", ""}, []string{"table", "wide", "json", "yaml", "name"}},
@@ -212,6 +213,12 @@ func (s *site) completion(t *testing.T) {
 				t.Errorf("%v must offer %s: %s", test.args, word, got)
 			}
 		}
+	}
+	if got := complete(s.viewer, "terminate", "ann-web", ""); strings.Contains(got, "ann-web\n") || !strings.Contains(got, "ann-mob\n") {
+		t.Errorf("what was given must not be offered again: %s", got)
+	}
+	if got := complete(s.viewer, "terminate", ""); strings.Contains(got, "gus-web\n") || !strings.Contains(complete(s.viewer, "show", ""), "gus-web\n") {
+		t.Errorf("what has ended cannot be ended: %s", got)
 	}
 	if got := complete(s.nobody, "show", ""); strings.Contains(got, "ann") {
 		t.Errorf("names must not be told to who may not see them: %s", got)

@@ -7,11 +7,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -45,7 +48,7 @@ func newCompletionCommand(env Environment) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|kubectl",
 		Short: "Print what completes commands, flags and names in a shell",
-		Long: `Print a script that completes commands, flags, and the names of pools and sessions.
+		Long: `Print a script that completes commands, flags, and the names of pools, modules and sessions.
 
 "kubectl" is for "kubectl seats": a program that kubectl's own completion calls, if it is in the PATH as kubectl_complete-seats.
 The others are for a shell in which the program is called by its own name, kubectl-seats.`,
@@ -65,15 +68,33 @@ The others are for a shell in which the program is called by its own name, kubec
 	}
 }
 
-// completeNames completes the names of objects of a kind in the namespace.
-func completeNames(c *cluster, list client.ObjectList) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		return namesOf(cmd.Context(), c, list.DeepCopyObject().(client.ObjectList)), cobra.ShellCompDirectiveNoFileComp
+// completeNames completes the names of objects of a kind in the namespace, those that were not given yet.
+func completeNames(c *cluster, list client.ObjectList, options ...client.ListOption) cobra.CompletionFunc {
+	return completeWith(c, list, metav1.Object.GetName, options...)
+}
+
+// liveSessions are those that can be ended.
+func liveSessions() client.ListOption {
+	return client.MatchingFieldsSelector{Selector: fields.AndSelectors(stateTerms(grid.Live())...)}
+}
+
+// completeModules completes the modules of the sessions that are on.
+func completeModules(c *cluster) cobra.CompletionFunc {
+	return completeWith(c, &licensing.UserSessionList{}, func(o metav1.Object) string { return string(o.(*licensing.UserSession).Spec.Module) }, liveSessions())
+}
+
+// completeWith completes what objects of the namespace are called, each name once.
+func completeWith(c *cluster, list client.ObjectList, name func(metav1.Object) string, options ...client.ListOption) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+		names := namesOf(cmd.Context(), c, list.DeepCopyObject().(client.ObjectList), name, options)
+		slices.Sort(names)
+		names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" || slices.Contains(given, name) })
+		return names, cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
 // namesOf are the names of a namespace's objects, as many as are of use. A shell has no place for errors.
-func namesOf(ctx context.Context, c *cluster, list client.ObjectList) []string {
+func namesOf(ctx context.Context, c *cluster, list client.ObjectList, name func(metav1.Object) string, options []client.ListOption) []string {
 	api, err := c.client()
 	if err != nil {
 		return nil
@@ -84,12 +105,12 @@ func namesOf(ctx context.Context, c *cluster, list client.ObjectList) []string {
 	}
 	ctx, cancel := context.WithTimeout(ctx, completionTime)
 	defer cancel()
-	if api.List(ctx, list, client.InNamespace(namespace), client.Limit(mostCompleted)) != nil {
+	if api.List(ctx, list, append([]client.ListOption{client.InNamespace(namespace), client.Limit(mostCompleted)}, options...)...) != nil {
 		return nil
 	}
 	var names []string
 	_ = meta.EachListItem(list, func(obj runtime.Object) error {
-		names = append(names, obj.(metav1.Object).GetName())
+		names = append(names, name(obj.(metav1.Object)))
 		return nil
 	})
 	return names
@@ -112,5 +133,19 @@ func completeFlags(cmd *cobra.Command, c *cluster) {
 	}
 	if cmd.Flag("pool") != nil {
 		_ = cmd.RegisterFlagCompletionFunc("pool", completeNames(c, &licensing.LicensePoolList{}))
+	}
+	if cmd.Flag("module") != nil {
+		_ = cmd.RegisterFlagCompletionFunc("module", completeModules(c))
+	}
+}
+
+// completeNoFiles keeps a shell from offering names of files where a flag takes none.
+func completeNoFiles(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if _, done := cmd.GetFlagCompletionFunc(f.Name); !done && f.Name != "output-file" && root.PersistentFlags().Lookup(f.Name) == nil {
+				_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
+			}
+		})
 	}
 }

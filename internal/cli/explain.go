@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/seatkeeper/seatkeeper/internal/permission"
 )
@@ -40,16 +40,20 @@ type subject struct {
 	list string
 }
 
+// unconfigured is where kubectl's own flags look for a cluster that nothing names.
+const unconfigured = "http://localhost:8080/"
+
+// misconfigured says what to do next where the kubeconfig, or what the flags choose of it, is of no use.
+func misconfigured(err error) error {
+	return advise(err, "--kubeconfig or KUBECONFIG must name a kubeconfig, and --context one of its contexts: `kubectl config get-contexts` lists them.")
+}
+
 // explain adds what to do next to errors that users can do something about.
 func explain(err error, s subject) error {
 	var unreachable *url.Error
 	switch {
 	case err == nil:
 		return nil
-	case clientcmd.IsEmptyConfig(err):
-		return advise(err, "No cluster is configured: set KUBECONFIG, or give --kubeconfig.")
-	case clientcmd.IsContextNotFound(err):
-		return advise(err, "`kubectl config get-contexts` lists the contexts there are.")
 	case apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse) && apierrors.IsNotFound(err):
 		return advise(err, "The cluster does not know Seatkeeper's kinds. Install them (`make install`, or `kubectl apply -k config/install`), "+
 			"or choose another cluster by --context.")
@@ -62,6 +66,8 @@ func explain(err error, s subject) error {
 		return advise(err, s.remedy(err))
 	case apierrors.IsUnauthorized(err):
 		return advise(err, "The cluster does not accept your credentials: sign in to it anew, or choose another user by --context.")
+	case errors.As(err, &unreachable) && strings.HasPrefix(unreachable.URL, unconfigured):
+		return advise(err, "The cluster cannot be reached. This address is tried where none is configured: set KUBECONFIG, or give --kubeconfig.")
 	case errors.As(err, &unreachable):
 		return advise(err, "The cluster cannot be reached. See whether it runs, and whether the context is the one you mean: `kubectl config current-context`.")
 	default:

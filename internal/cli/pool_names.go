@@ -54,7 +54,7 @@ func alikePools[V any](names []string, pools map[types.NamespacedName]V) string 
 func (c *cluster) pool(text string) (types.NamespacedName, error) {
 	namespace, stated, err := c.flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
-		return types.NamespacedName{}, explain(err, subject{})
+		return types.NamespacedName{}, misconfigured(err)
 	}
 	text = withoutPoolResource(text)
 	of, name := grid.PoolOf(text)

@@ -41,11 +41,17 @@ func NewCommand(env Environment) *cobra.Command {
 		// Main prints errors, once, and a usage text would hide them.
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		// As many letters may be wrong in a command for it to be guessed.
+		SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return advise(fmt.Errorf("unknown command %q", args[0]), "`"+cmd.CommandPath()+" --help` lists the commands there are.")
+			advice := "`" + cmd.CommandPath() + " --help` lists the commands there are."
+			if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+				advice = "Is `" + cmd.CommandPath() + " " + like[0] + "` meant? " + advice
+			}
+			return advise(fmt.Errorf("unknown command %q", args[0]), advice)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -75,6 +81,7 @@ func NewCommand(env Environment) *cobra.Command {
 		newCompletionCommand(env),
 		newVersionCommand(env),
 	)
+	completeNoFiles(root)
 	return root
 }
 

@@ -49,7 +49,7 @@ func (s *selection) bind(cmd *cobra.Command) {
 	flags.BoolVarP(&s.allNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
 	flags.StringSliceVar(&s.pools, "pool", nil, "Only sessions of these pools (comma-separated, or several times): NAME, or NAMESPACE/NAME.")
 	flags.StringArrayVar(&s.users, "user", nil, "Only sessions of this user, whatever the case of the name; * stands for any characters. Several times: of any of them.")
-	flags.StringSliceVar(&s.modules, "module", nil, "Only sessions of these modules (comma-separated, or several times).")
+	flags.StringSliceVar(&s.modules, "module", nil, "Only sessions of these modules, written as they are (comma-separated, or several times).")
 	flags.DurationVar(&s.idleOver, "idle-over", 0, "Only sessions whose user has done nothing for longer than this, such as 30m or 2h.")
 	flags.StringVar(&s.text, "text", "", "Only sessions with this text in a user's name, the session's name, the pool, the module, or the client's host or address.")
 	flags.StringVarP(&s.labelText, "selector", "l", "", "Only sessions with these labels, as kubectl takes them.")

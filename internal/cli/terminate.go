@@ -70,7 +70,7 @@ The exit status is 0 if all of them have ended (with --wait=false: or are about 
 
   # All sessions of a user, in a script that does not wait for the ends
   kubectl seats terminate -A --user 'CORP\ann' --yes --wait=false`,
-		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}),
+		ValidArgsFunction: completeNames(c, &licensing.UserSessionList{}, liveSessions()),
 		RunE:              runs(o),
 	}
 	o.selection.bind(cmd)
