@@ -57,12 +57,12 @@ func (c *Checker) watchSeats(p *pool, wrote bool, when time.Time) {
 	p.vacant.look(vacant, wrote, c.clock, when, c.opts.SeatBound)
 	what := ""
 	if p.hasFree() {
-		if first := c.firstWaiting(p, when); first != nil {
+		if first := c.firstWaiting(p, when, nil); first != nil {
 			what = fmt.Sprintf("%s waits in term %s", sessionName(first), p.term())
 		}
 	}
 	if p.free.look(what, wrote, c.clock, when, c.opts.SeatBound) {
-		first := c.firstWaiting(p, when)
+		first := c.firstWaiting(p, when, nil)
 		c.find(NoSeatIsLost, []string{p.name(), sessionName(first)}, "%d of %d concurrent seats are taken, and the session has waited for one since %s while its allocator was at work",
 			p.taken(licensing.SeatConcurrent), p.seats(licensing.SeatConcurrent), clockTime(p.free.since))
 	}
@@ -81,10 +81,10 @@ func (p *pool) hasFree() bool {
 }
 
 // firstWaiting is the first in the queue of those whom nothing but a seat keeps from being granted; nil: there is none. It leaves out whoever there is any doubt about.
-func (c *Checker) firstWaiting(p *pool, when time.Time) *licensing.UserSession {
+func (c *Checker) firstWaiting(p *pool, when time.Time, surely func(*licensing.UserSession) bool) *licensing.UserSession {
 	var first *licensing.UserSession
 	for uid := range p.pending {
-		if s := p.sessions[uid]; c.waits(p, s, when) && (first == nil || arrival(s).Before(arrival(first))) {
+		if s := p.sessions[uid]; c.waits(p, s, when) && (surely == nil || surely(s)) && (first == nil || arrival(s).Before(arrival(first))) {
 			first = s
 		}
 	}
@@ -136,7 +136,11 @@ func (c *Checker) inOrder(p *pool, fresh []licensing.GrantIntent, when time.Time
 	if len(fresh) == 0 {
 		return
 	}
-	first := c.firstWaiting(p, when)
+	// Of several logins of a user, with a limit, each is decided on when the one before it is on: who passes over another may not have seen that one go.
+	first := c.firstWaiting(p, when, func(s *licensing.UserSession) bool {
+		at, lately := p.parted[p.user(s.Spec.UserName)]
+		return p.rules.Lifetimes.MaxPerUser == 0 || !lately || when.Sub(at) >= c.opts.SeatBound
+	})
 	if first == nil {
 		return
 	}

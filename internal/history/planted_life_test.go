@@ -169,6 +169,12 @@ var lost = []trial{
 		}
 		s.write(account.Obj()).intend("d")
 	}},
+	{name: "who came later is served first, long after another login of the first's user was taken back", tell: func(s *story, fault bool) {
+		s.write(two().MaxPerUser(1, licensing.LimitTerminateOldest).Obj()).grant("a", "b").login("c").login("c2", user("c")).after(time.Second).login("d").wait("c").wait("c2").wait("d")
+		s.ask("a", licensing.RequesterUser).end("a", licensing.RequestedByUser).remove(MakeUserSession("c").Obj())
+		s.after(time.Duration(either(fault, 3, 70)) * time.Second)
+		s.intend("d")
+	}},
 	{name: "a negative count", tell: func(s *story, fault bool) {
 		s.write(two().Obj()).show(0).pool(func(p *licensing.LicensePool) { p.Status.Concurrent.Accounts = new(either[int32](fault, 1, -1)) })
 	}},

@@ -48,8 +48,8 @@ type pool struct {
 	lapsed map[connection]time.Time
 	// yielded is when a user last gave a named seat up: no session and no account held it any more.
 	yielded map[string]time.Time
-	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended; displaced when one did for a newer.
-	crowded, left, displaced map[string]time.Time
+	// crowded is when users last had as many sessions as one may, and another to come; left when a session of theirs last ended, parted when one did or a login was given up; displaced when one ended for a newer.
+	crowded, left, parted, displaced map[string]time.Time
 
 	// allowed is when a user's accounts last came to allow concurrent logins: an allocator may not have seen that yet.
 	allowed map[string]time.Time
@@ -86,7 +86,7 @@ func newPool(key types.NamespacedName) *pool {
 	return &pool{key: key, came: map[string]int{}, intents: map[types.UID]intent{}, orphans: map[types.UID]intent{},
 		sessions: map[types.UID]*licensing.UserSession{}, accounts: map[types.UID]*licensing.LicenseAccount{}, pending: map[types.UID]bool{},
 		claims: map[types.UID]claim{}, connections: map[connection]int{}, live: map[licensing.SeatType]int{}, holders: map[string]int{}, users: map[string]map[types.UID]bool{},
-		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, displaced: map[string]time.Time{},
+		lapsed: map[connection]time.Time{}, crowded: map[string]time.Time{}, left: map[string]time.Time{}, parted: map[string]time.Time{}, displaced: map[string]time.Time{},
 		allowed: map[string]time.Time{}, yielded: map[string]time.Time{}}
 }
 

@@ -52,6 +52,9 @@ func (c *Checker) takeSession(s *licensing.UserSession, deleted bool, when time.
 	if from == licensing.SessionActive && (deleted || to != licensing.SessionActive) {
 		p.left[user] = when
 	}
+	if !final(from) && (deleted || final(to)) {
+		p.parted[user] = when
+	}
 	if from != to && status.TerminationAction == licensing.OldestSessionTerminated {
 		p.displaced[user] = when
 	}
