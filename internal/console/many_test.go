@@ -387,8 +387,19 @@ func TestSeesNothingWithoutPermission(t *testing.T) {
 		t.Errorf("must find nothing: %s", text)
 	}
 	v.until("pools", "There are no license pools here yet.")
+	v.until("usage", "There is no pool to show the usage of.")
 	if len(api.lists) != 0 {
 		t.Error("who may not watch must not be shown a list that would not be followed")
+	}
+}
+
+// Where pools are not known, it must not be said that there are none.
+func TestUsageSaysWhyNoPoolIsKnown(t *testing.T) {
+	api := many(0)
+	api.allowed = map[act]bool{}
+	v, _ := visit(t, api, nil)
+	if text := v.until("usage", "You may not see the pools in namespace itsm"); strings.Contains(text, "There is no pool") {
+		t.Error(text)
 	}
 }
 

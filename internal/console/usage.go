@@ -55,7 +55,8 @@ func (c *Console) usage(w http.ResponseWriter, r *http.Request) {
 func (c *Console) usageView(r *http.Request) usageView {
 	pools := c.board.poolList()
 	if len(pools) == 0 {
-		return usageView{}
+		state := c.board.state(kindPools)
+		return usageView{Notice: state.notice(c.about("pools", "seatkeeper-pool-viewer"))}
 	}
 	v := r.URL.Query()
 	pool := pools[max(0, slices.IndexFunc(pools, func(p *licensing.LicensePool) bool { return p.Namespace+"/"+p.Name == v.Get("of") }))]

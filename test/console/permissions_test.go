@@ -64,6 +64,7 @@ var _ = Describe("Who may do less", func() {
 		p := somewhere(ctx, MakeLicensePool("desk").Concurrent(5).Obj())
 		t := see(ctx, startConsole(ctx, p.person(ctx, "nobody", ""), "-n", p.ns))
 		Eventually(t.text("#pools")).WithContext(ctx).Should(ContainSubstring("You may not see the pools in namespace " + p.ns))
+		Eventually(t.text("#usage")).WithContext(ctx).Should(ContainSubstring("by the role seatkeeper-pool-viewer"))
 		Eventually(t.text("#sessions")).WithContext(ctx).Should(ContainSubstring("by the role seatkeeper-viewer"))
 		Expect(t.count("main button, main input, main select")()).To(BeZero())
 		Expect(t.heard()).To(BeEmpty())

@@ -146,13 +146,13 @@ usage.load();
 setInterval(() => { if (!document.hidden) usage.load(); }, 60000);
 
 let seen = {};
-let known = '';
+let known = null;
 follow(url('events'), (versions) => {
   const before = seen;
   seen = versions;
   if (before.pools !== versions.pools) pools.load(atMostEvery).then(() => {
-    // The chart offers the pools there are, by name and model; their counts alone do not change it.
-    const names = [...document.querySelectorAll('#pools-body tr')].map((row) => row.id + row.className).join();
+    // The chart offers the pools there are, by name and model, or says why they are not known; their counts alone do not change it.
+    const names = [...document.querySelectorAll('#pools-body tr')].map((row) => row.id + row.className).join() || document.getElementById('pools-body').innerText;
     if (names !== known) usage.load(atMostEvery);
     known = names;
   });
