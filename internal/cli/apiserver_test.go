@@ -193,6 +193,13 @@ contexts: [{name: c, context: {cluster: c}}]}`), 0o600))
 	out, _, err = user.seats(ctx, "__complete", "usage", "--output-file", "")
 	check(t, err)
 	want(t, out, ":0\n")
+	out, _, err = user.seats(ctx)
+	check(t, err)
+	for line := range strings.Lines(out) {
+		if len(line) > 81 && !strings.HasPrefix(strings.TrimSpace(line), "-") { // the flags are kubectl's own
+			t.Errorf("must fit into 80 columns: %q", line)
+		}
+	}
 	out, _, err = user.seats(ctx, "version")
 	check(t, err)
 	want(t, out, "kubectl seats v1.2.3\n")

@@ -36,7 +36,7 @@ func newConsoleCommand(env Environment, c *cluster) *cobra.Command {
 	o := &ConsoleOptions{Environment: env, cluster: c}
 	cmd := &cobra.Command{
 		Use:   "console",
-		Short: "Serve a page that shows pools and live sessions, on this machine alone",
+		Short: "Serve a page of pools and live sessions, on this machine alone",
 		Long: `Serve a page in which to see pools, their use over time and the live sessions, and to terminate sessions.
 
 It listens on loopback alone and adds nothing to the cluster. All that it does there it does as the user of the kubeconfig, so that it

@@ -34,7 +34,7 @@ func newPoolsCommand(env Environment, c *cluster) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "pools [[NAMESPACE/]NAME...]",
 		Aliases: []string{"pool"},
-		Short:   "Show the seats of license pools: licensed, used, available, accounts, connected",
+		Short:   "Show licensed, used and available seats, accounts and connections",
 		Long: `Show the seats of license pools, a row a pool and licensing model.
 
   LICENSED    seats bought

@@ -33,7 +33,7 @@ func NewCommand(env Environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kubectl-seats",
 		Short: "See and manage the seats of software licenses",
-		Long: "See and manage the seats of software licenses that Seatkeeper grants in a cluster.\n\n" +
+		Long: "See and manage the seats of software licenses that Seatkeeper grants.\n\n" +
 			"The global flags of kubectl work here too; `kubectl options` lists them.",
 		// As a plugin of kubectl it is called by two words.
 		Annotations:       map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl seats"},

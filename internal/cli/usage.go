@@ -49,7 +49,7 @@ func newUsageCommand(env Environment, c *cluster) *cobra.Command {
 	o := &UsageOptions{Environment: env, cluster: c}
 	cmd := &cobra.Command{
 		Use:   "usage [NAMESPACE/]POOL",
-		Short: "Show how much of a pool was used over time, as a chart, and how many seats would have been enough",
+		Short: "Chart a pool's use over time, and say how many seats would do",
 		Long: `Show the connections of a pool that were open over time as a line, the licensed maximum as a dotted line, who was denied, and how many seats
 would have been enough.
 

@@ -38,7 +38,7 @@ func newWhoAmICommand(env Environment, c *cluster) *cobra.Command {
 	o := &WhoAmIOptions{Environment: env, cluster: c, output: newOutput(outputText, outputJSON, outputYAML)}
 	cmd := &cobra.Command{
 		Use:   "whoami",
-		Short: "Say who the cluster takes you for, what of seats you may see and do, and which sessions are yours",
+		Short: "Say who you are, what you may do, and which sessions are yours",
 		Long: `Say who the cluster takes you for, what of seats you may see and do in the namespace (or, with -A, in all of them), and which live sessions are
 yours: those whose user name is the name that the cluster knows you by, whatever its case.`,
 		Args: cobra.NoArgs,
