@@ -64,9 +64,12 @@ func (t *tab) look(width, height int, scheme string) {
 	}).WithContext(t.ctx).Should(HaveExactElements(width, width), "the page must not be wider than its window")
 }
 
-// picture takes one of what the window shows, and keeps it where CONSOLE_PICTURES says, if it does.
+// picture takes one of what the window shows, once the chart is drawn for its width, and keeps it where CONSOLE_PICTURES says, if it does.
 func (t *tab) picture(name string) {
 	GinkgoHelper()
+	Eventually(func() []float64 {
+		return eval[[]float64](t, `((svg) => [Number(svg.getAttribute("width")), document.getElementById("usage-body").clientWidth])(document.querySelector("#usage svg"))`)
+	}).WithContext(t.ctx).Should(Satisfy(func(widths []float64) bool { return widths[0] == widths[1] }), "the chart must be drawn anew for its width")
 	shot, err := chromedp.Run(t.ctx, chromedp.CaptureScreenshot())
 	Expect(err).NotTo(HaveOccurred())
 	whole, err := png.Decode(bytes.NewReader(shot))
