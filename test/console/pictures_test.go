@@ -130,7 +130,7 @@ var _ = Describe("A busy desk", func() {
 
 		t.look(1280, 1000, "light")
 		t.picture("console-light.png")
-		t.look(380, 1100, "light")
+		t.look(380, 1340, "light")
 		t.picture("console-narrow.png")
 
 		t.look(1280, 860, "light")
