@@ -71,6 +71,8 @@ type book struct {
 	retryAt time.Time
 	// refused: the API server refused a write, which is tried again after a while.
 	refused bool
+	// refusals are the sessions and accounts of which the API server refused the last write: they come after all others, and may never end.
+	refusals map[types.UID]struct{}
 	// moreDue: a sweep left sessions that are due for the next, so that seats are about to come free.
 	moreDue bool
 	// sweepFull: it left them because they were more than one sweep may end.
@@ -82,7 +84,7 @@ type book struct {
 }
 
 func newBook(key types.NamespacedName) *book {
-	b := &book{key: key, nearer: map[types.UID]uint64{}, unseen: map[types.UID]struct{}{}}
+	b := &book{key: key, nearer: map[types.UID]uint64{}, unseen: map[types.UID]struct{}{}, refusals: map[types.UID]struct{}{}}
 	b.clear()
 	return b
 }
@@ -210,6 +212,7 @@ func (b *book) dropSession(uid types.UID, revision string) {
 	delete(b.firstSeen, uid)
 	delete(b.found, uid)
 	delete(b.nearer, uid)
+	delete(b.refusals, uid)
 	b.ledger.RemoveSession(string(uid))
 }
 
@@ -247,6 +250,7 @@ func (b *book) dropAccount(uid types.UID) {
 	delete(b.accounts, uid)
 	delete(b.todo, uid)
 	delete(b.due, uid)
+	delete(b.refusals, uid)
 	b.ledger.RemoveAccount(string(uid))
 }
 

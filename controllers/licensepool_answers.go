@@ -54,6 +54,10 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 		if e.Action == seating.OldestSessionTerminated { // the others are of logins that somebody took back
 			user := b.ledger.Rules().UserKey(s.Spec.UserName)
 			if _, looked := crowded[user]; !looked {
+				if len(crowded) > 0 && r.slow(b) {
+					b.retryAt = now.Add(soon) // its turn comes: by more looks the ends that were looked at would be too old to be written
+					continue
+				}
 				var err error
 				if crowded[user], err = r.stillCrowded(ctx, b, user); err != nil {
 					return err
@@ -104,7 +108,7 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 // spareDisplaced takes those ends out of a plan that are not to be written now: of the oldest sessions of users of whom another is about to end, so that there may be room without, and
 // all that are more than a sweep's, since each takes a look at who comes instead.
 func (b *book) spareDisplaced(plan *seating.Plan, now time.Time) {
-	if len(plan.Ends) == 0 || b.refused { // what is refused may never end
+	if len(plan.Ends) == 0 {
 		return
 	}
 	displaced, leaving := map[types.UID]bool{}, map[string]bool{}
@@ -112,7 +116,7 @@ func (b *book) spareDisplaced(plan *seating.Plan, now time.Time) {
 		displaced[types.UID(e.Session)] = e.Action == seating.OldestSessionTerminated
 	}
 	for uid, s := range b.sessions {
-		if s.Status.State == licensing.SessionActive && !s.Spec.SystemLogin && (facts.Session(s).Life.Termination != nil || !displaced[uid] && b.justTried(uid, now)) {
+		if s.Status.State == licensing.SessionActive && !s.Spec.SystemLogin && !b.wasRefused(uid) && (facts.Session(s).Life.Termination != nil || !displaced[uid] && b.justTried(uid, now)) {
 			leaving[b.ledger.Rules().UserKey(s.Spec.UserName)] = true
 		}
 	}
@@ -120,11 +124,14 @@ func (b *book) spareDisplaced(plan *seating.Plan, now time.Time) {
 		s, there := b.sessions[types.UID(e.Session)]
 		return there && displaced[s.UID] && (b.sweepFull || leaving[b.ledger.Rules().UserKey(s.Spec.UserName)])
 	})
+	slices.SortStableFunc(plan.Ends, func(x, y seating.End) int {
+		return lastIf(b.wasRefused(types.UID(x.Session)), b.wasRefused(types.UID(y.Session)))
+	})
 	plan.Ends = plan.Ends[:min(len(plan.Ends), maxSweep)]
 }
 
 // stillCrowded says whether a login of the user waits and all who were on still are, as the API server has them now: nobody is to end for a login that was withdrawn, or where there is room
-// by a session that has gone. Of very many sessions only some are looked at.
+// by a session that has gone. Where there are very many sessions, or answers are slow, only some of those who are on are looked at.
 func (r *LicensePoolReconciler) stillCrowded(ctx context.Context, b *book, user string) (bool, error) {
 	comes, looks := false, 0
 	for uid, s := range inOrder(b.sessions) {
@@ -133,7 +140,7 @@ func (r *LicensePoolReconciler) stillCrowded(ctx context.Context, b *book, user 
 		if user != b.ledger.Rules().UserKey(s.Spec.UserName) || before.System || granted || before.State == seating.Ended {
 			continue
 		}
-		if before.State == seating.Pending && comes || before.State == seating.Held && looks == maxSweep {
+		if before.State == seating.Pending && comes || before.State == seating.Held && (looks == maxSweep || r.slow(b)) {
 			continue
 		}
 		newest, err := r.reread(ctx, s)
@@ -148,7 +155,7 @@ func (r *LicensePoolReconciler) stillCrowded(ctx context.Context, b *book, user 
 		}
 		b.take(newest, r.Clock.Now())
 		now := facts.Session(b.sessions[uid])
-		stays := now.State == before.State && now.Life.Termination == nil
+		stays := now.State == before.State && (now.Life.Termination == nil || b.wasRefused(uid))
 		if before.State == seating.Pending {
 			comes = stays
 		} else if looks++; !stays {
@@ -156,6 +163,11 @@ func (r *LicensePoolReconciler) stillCrowded(ctx context.Context, b *book, user 
 		}
 	}
 	return comes, nil
+}
+
+// slow says whether half the time has passed for which what the watches showed is good for an end.
+func (r *LicensePoolReconciler) slow(b *book) bool {
+	return r.Clock.Now().Sub(b.delivered) > staleAfter/2
 }
 
 // tellPoolMissing tells sessions and accounts that their pool does not exist. A session stays Pending and is decided on when the pool appears; an account

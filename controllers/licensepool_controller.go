@@ -318,9 +318,10 @@ func (r *LicensePoolReconciler) awaitPool(ctx context.Context, b *book) (ctrl.Re
 	if err := r.Live.Get(ctx, b.key, &licensing.LicensePool{}); !apierrors.IsNotFound(err) {
 		return ctrl.Result{}, err // it is there after all: its own event comes next
 	}
-	if err := r.tellPoolMissing(ctx, b); err != nil {
+	// Those who are to end come first: by then what was looked up is not too old, however long it takes to tell the others.
+	again, err := r.endOfPool(ctx, b, looked)
+	if err = errors.Join(err, r.tellPoolMissing(ctx, b)); err != nil {
 		return ctrl.Result{}, err
 	}
-	again, err := r.endOfPool(ctx, b, looked)
-	return ctrl.Result{RequeueAfter: again}, err
+	return ctrl.Result{RequeueAfter: again}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	licensing "github.com/seatkeeper/seatkeeper/api/v1alpha1"
+	"github.com/seatkeeper/seatkeeper/internal/facts"
 	"github.com/seatkeeper/seatkeeper/internal/seating"
 )
 
@@ -42,15 +43,25 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	}
 	if len(plan.Ends) < planned {
 		b.retryAt = r.Clock.Now().Add(soon)
-		if plan.Empty() { // made anew at once it would be the same
-			plan.Next = b.retryAt
-		}
 	}
 	// One whose write is refused must not keep the others from their answer.
 	if err := errors.Join(late, r.answer(ctx, b, plan)); err != nil {
 		return nil, err
 	}
+	if b.retryAt.After(plan.Next) && !plan.Next.IsZero() && !b.sweepFull && !b.moved(plan) {
+		plan.Next = b.retryAt // made anew at once it would be the same
+	}
 	return plan, r.tidy(ctx, b)
+}
+
+// moved says whether anything came of a plan by which the next one may differ from it.
+func (b *book) moved(plan *seating.Plan) bool {
+	for _, e := range plan.Ends {
+		if s, there := b.sessions[types.UID(e.Session)]; !there || facts.Session(s).State == seating.Ended {
+			return true
+		}
+	}
+	return len(plan.License)+len(plan.Grants)+len(plan.Denials) > 0
 }
 
 // recordPlan decides and records the seats on the pool. A conflict means that the pool is another than was decided on, in its spec, its term or its
@@ -201,7 +212,7 @@ func (r *LicensePoolReconciler) carryOut(ctx context.Context, b *book) error {
 				if takenOver(o, b.pool) {
 					return obj, nil
 				}
-				written, err = r.grantSession(ctx, o, intent, rules, now)
+				written, err = r.grantSession(ctx, o, intent, rules, r.Clock.Now()) // it is on from now, however long it was on the way
 			case *licensing.LicenseAccount:
 				if !confirmed.intents[intent] {
 					mu.Lock()

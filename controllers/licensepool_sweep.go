@@ -23,7 +23,8 @@ const maxSweep = 32
 
 // sweepPlan decides on the sessions whose turn has come.
 func (r *LicensePoolReconciler) sweepPlan(b *book) *seating.Sweep {
-	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, Patient: b.patient, RulesRevision: b.rulesRevision, Brake: b.brake, LongestBrake: r.LongestHold}
+	m := seating.Moment{Now: r.Clock.Now(), Most: maxSweep, Adopted: b.adopted, Patient: b.patient, RulesRevision: b.rulesRevision, Brake: b.brake, LongestBrake: r.LongestHold,
+		Last: func(id string) bool { return b.wasRefused(types.UID(id)) }}
 	if r.Roster != nil {
 		switch since, fresh := r.Roster.Since(); {
 		case !fresh:
@@ -181,7 +182,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book, now time
 		}
 	}
 	asked := &seating.Sweep{}
-	for uid, s := range inOrder(b.sessions) {
+	for uid, s := range b.refusedLast() {
 		if facts := facts.Session(s); facts.Life.Termination != nil && facts.State != seating.Ended && len(asked.Ends) < maxSweep {
 			e := b.ledger.Rules().Asked(facts)
 			e.Session = string(uid)
@@ -197,7 +198,7 @@ func (r *LicensePoolReconciler) endOfPool(ctx context.Context, b *book, now time
 	plan := r.sweepPlan(b) // of its rules none is left but the retention of records
 	plan.Ends, plan.Shows = nil, nil
 	more := time.Duration(0)
-	for uid, s := range inOrder(b.sessions) {
+	for uid, s := range b.refusedLast() {
 		if s.Status.State != licensing.SessionActive {
 			continue
 		}

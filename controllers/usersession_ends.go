@@ -24,10 +24,11 @@ import (
 const staleAfter = 2 * time.Second
 
 // endSession ends a session and keeps its record. What it was decided by was last looked up at the time asOf; who recorded activity since the session was looked at wins: the write conflicts and
-// all is decided anew.
+// all is decided anew. An end that somebody asked for does not grow old: no rules can change that.
 func (r *LicensePoolReconciler) endSession(ctx context.Context, b *book, s *licensing.UserSession, e seating.End, asOf time.Time) (client.Object, error) {
 	now := r.Clock.Now()
-	if now.Sub(asOf) > staleAfter {
+	known := facts.Session(s)
+	if asked := known.Life.Termination != nil && e == b.ledger.Rules().Asked(known); !asked && now.Sub(asOf) > staleAfter {
 		return nil, errChanged
 	}
 	written, err := r.patchSession(ctx, s, func(s *licensing.UserSession) {

@@ -61,12 +61,45 @@ func (r *LicensePoolReconciler) each(ctx context.Context, b *book, objects []cli
 		case apierrors.IsInvalid(errs[i]), apierrors.IsForbidden(errs[i]):
 			log.FromContext(ctx).Error(errs[i], "The API server refuses a write", "object", obj.GetName())
 			b.refused = true
+			b.refusals[obj.GetUID()] = struct{}{}
 			errs[i] = nil
 		case errs[i] == nil:
+			delete(b.refusals, obj.GetUID())
 			b.take(written[i], now)
 		}
 	}
 	return summary(errs)
+}
+
+// wasRefused says whether the API server refused the last write of a session or account.
+func (b *book) wasRefused(uid types.UID) bool {
+	_, refused := b.refusals[uid]
+	return refused
+}
+
+// refusedLast visits the sessions in the order of their uids, those of which the last write was refused after all others.
+func (b *book) refusedLast() iter.Seq2[types.UID, *licensing.UserSession] {
+	return func(yield func(types.UID, *licensing.UserSession) bool) {
+		for _, last := range []bool{false, true} {
+			for uid, s := range inOrder(b.sessions) {
+				if b.wasRefused(uid) == last && !yield(uid, s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lastIf orders two by whether each comes last.
+func lastIf(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // inOrder visits what a map holds in the order of its keys, so that the same knowledge leads to the same writes in the same order.

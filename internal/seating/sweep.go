@@ -25,6 +25,8 @@ type Moment struct {
 	Brake        Brake
 	Release      time.Time
 	LongestBrake time.Duration
+	// Last says whether a session comes after all others, since what was to be written of it was refused; nil: none does.
+	Last func(session string) bool
 }
 
 // Show brings a session's record up to date with its outlook.
@@ -69,6 +71,12 @@ func (l *Ledger) Sweep(m Moment) *Sweep {
 	}
 	come := l.turns.come(m.Now)
 	slices.SortFunc(come, func(a, b string) int {
+		if m.Last != nil && m.Last(a) != m.Last(b) {
+			if m.Last(a) {
+				return 1
+			}
+			return -1
+		}
 		if order := l.dueSince(a).Compare(l.dueSince(b)); order != 0 {
 			return order
 		}
