@@ -322,3 +322,37 @@ func TestNobodyIsDisplacedForALoginThatHasItsSeat(t *testing.T) {
 	wantState(t, w.session("s1"), licensing.SessionActive)
 	wantState(t, w.session("s2"), licensing.SessionActive)
 }
+
+// Two sessions' grants are written late, and the answer to the first is lost: who is the user's oldest is known only once that was seen (seed 120044802 of the simulation: the second ended for a third).
+func TestTheOldestIsKnownOnceAllGrantsAreWritten(t *testing.T) {
+	w := newWorld(t, MakeLicensePool("p").Concurrent(3).MaxPerUser(2, licensing.LimitTerminateOldest).Retention(time.Hour).Obj())
+	m := w.manager()
+	m.r.Parallel = 1
+	m.settleFor(3)
+	w.create(login("s1", "ann"), login("s2", "ann"))
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if _, ok := obj.(*licensing.UserSession); ok && verb == "patch" {
+			return false, context.DeadlineExceeded
+		}
+		return true, nil
+	}
+	if _, err := m.see().reconcile(); err == nil {
+		t.Fatal("the seats were written")
+	}
+	w.create(login("s3", "ann"))
+	lost := 0
+	m.fault = func(_ int, verb string, obj client.Object) (bool, error) {
+		if verb == "patch" && obj.GetName() == "s1" {
+			if lost++; lost == 1 {
+				w.clock.SetTime(w.clock.Now().Add(time.Second))
+				return true, context.DeadlineExceeded
+			}
+		}
+		return true, nil
+	}
+	_, _ = m.see().reconcile()
+	m.settleFor(3)
+	wantState(t, w.session("s1"), licensing.SessionTerminated)
+	wantState(t, w.session("s2"), licensing.SessionActive)
+	wantState(t, w.session("s3"), licensing.SessionActive)
+}

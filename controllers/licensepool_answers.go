@@ -105,24 +105,29 @@ func (r *LicensePoolReconciler) answer(ctx context.Context, b *book, plan *seati
 	})
 }
 
-// spareDisplaced takes those ends out of a plan that are not to be written now: of the oldest sessions of users of whom another is about to end, so that there may be room without, and
-// all that are more than a sweep's, since each takes a look at who comes instead.
-func (b *book) spareDisplaced(plan *seating.Plan, now time.Time) {
+// spareDisplaced takes those ends out of a plan that are not to be written now: of the oldest sessions of users of whom another is about to end, so that there may be room without, or of whom a
+// grant that was open when the plan was made is written now, so that another is the oldest; and all that are more than a sweep's, since each takes a look at who comes instead.
+func (b *book) spareDisplaced(plan *seating.Plan, open map[types.UID]licensing.GrantIntent, now time.Time) {
 	if len(plan.Ends) == 0 {
 		return
 	}
-	displaced, leaving := map[types.UID]bool{}, map[string]bool{}
+	displaced, unsettled := map[types.UID]bool{}, map[string]bool{}
 	for _, e := range plan.Ends {
 		displaced[types.UID(e.Session)] = e.Action == seating.OldestSessionTerminated
 	}
 	for uid, s := range b.sessions {
 		if s.Status.State == licensing.SessionActive && !s.Spec.SystemLogin && !b.wasRefused(uid) && (facts.Session(s).Life.Termination != nil || !displaced[uid] && b.justTried(uid, now)) {
-			leaving[b.ledger.Rules().UserKey(s.Spec.UserName)] = true
+			unsettled[b.ledger.Rules().UserKey(s.Spec.UserName)] = true
+		}
+	}
+	for uid := range open {
+		if s, there := b.sessions[uid]; there && s.Status.State == licensing.SessionActive {
+			unsettled[b.ledger.Rules().UserKey(s.Spec.UserName)] = true
 		}
 	}
 	plan.Ends = slices.DeleteFunc(plan.Ends, func(e seating.End) bool {
 		s, there := b.sessions[types.UID(e.Session)]
-		return there && displaced[s.UID] && (b.sweepFull || leaving[b.ledger.Rules().UserKey(s.Spec.UserName)])
+		return there && displaced[s.UID] && (b.sweepFull || unsettled[b.ledger.Rules().UserKey(s.Spec.UserName)])
 	})
 	slices.SortStableFunc(plan.Ends, func(x, y seating.End) int {
 		return lastIf(b.wasRefused(types.UID(x.Session)), b.wasRefused(types.UID(y.Session)))

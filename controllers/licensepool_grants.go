@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -33,13 +34,13 @@ func (r *LicensePoolReconciler) allocate(ctx context.Context, b *book) (*seating
 	if err != nil {
 		return nil, errors.Join(late, err)
 	}
-	counted := len(b.sessions)
+	counted, open := len(b.sessions), maps.Clone(b.todo)
 	late = r.carryOut(ctx, b)
 	planned := len(plan.Ends)
 	if old, fewer := r.Clock.Now().Sub(b.delivered) > staleAfter, len(b.sessions) < counted; old || fewer {
 		plan.Ends = nil // who is displaced is decided anew: an intent's session may be gone, and the user have one fewer
 	} else {
-		b.spareDisplaced(plan, r.Clock.Now())
+		b.spareDisplaced(plan, open, r.Clock.Now())
 	}
 	if len(plan.Ends) < planned {
 		b.retryAt = r.Clock.Now().Add(soon)

@@ -167,13 +167,20 @@ func (p *pool) crowd(user string, of *licensing.LicensePool) bool {
 	return false
 }
 
-// noteCrowd notes when a user was crowded last, before a change of one of the user's sessions.
+// noteCrowd notes when a user was crowded last, before a change of one of the user's sessions. By rules that were replaced nobody was after that: who decides may know them for a moment still.
 func (p *pool) noteCrowd(s *licensing.UserSession, when time.Time) {
 	if p.object == nil {
 		return
 	}
-	if user := p.user(s.Spec.UserName); p.crowd(user, p.object) {
-		p.crowded[user] = when
+	user := p.user(s.Spec.UserName)
+	for _, spec := range p.specs {
+		at := when
+		if !spec.until.IsZero() && spec.until.Before(when) {
+			at = spec.until
+		}
+		if at.After(p.crowded[user]) && p.crowd(user, spec.of) {
+			p.crowded[user] = at
+		}
 	}
 }
 

@@ -90,6 +90,11 @@ var held = []trial{
 		crowd(s).pool(func(p *licensing.LicensePool) { p.Spec.Sessions.MaxPerUser.Sessions = either[int32](fault, 2, 3) })
 		s.after(minute).login("a3", user("a")).end("a", licensing.OldestSessionTerminated)
 	}},
+	{name: "the oldest ends for a login that is denied by rules that were changed long ago", tell: func(s *story, fault bool) {
+		crowd(s).login("a3", user("a")).pool(func(p *licensing.LicensePool) { p.Spec.Sessions.MaxPerUser.WhenExceeded = licensing.LimitDeny })
+		s.after(either(fault, time.Second, 10*time.Second)).deny("a3", licensing.ReasonUserLimitReached)
+		s.after(time.Second).end("a", licensing.OldestSessionTerminated)
+	}},
 	{name: "the wrong victim", tell: func(s *story, fault bool) {
 		crowd(s).login("a3", user("a")).end(either(fault, "a", "a2"), licensing.OldestSessionTerminated)
 	}},
