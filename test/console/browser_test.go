@@ -145,7 +145,7 @@ func eval[T any](t *tab, expression string) T {
 	return value
 }
 
-// text is what is written in all elements of a selector, as a person sees it; empty where there is none.
+// text is what is written in all elements of a selector, as a person sees it; empty where there is none, and of rows with content-visibility until the next frame.
 func (t *tab) text(selector string) func() string {
 	return func() string {
 		return eval[string](t, fmt.Sprintf(`[...document.querySelectorAll(%q)].map((e) => e.innerText).join("\n")`, selector))

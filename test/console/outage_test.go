@@ -49,7 +49,7 @@ var _ = Describe("While the API server is away", func() {
 		t.click("#terminate")
 		t.click("#ending-go")
 		Eventually(t.text("#ending-summary")).WithContext(ctx).WithTimeout(time.Minute).Should(Equal("1 failed."))
-		Expect(t.text("#ending-list")()).To(ContainSubstring("The cluster does not answer."))
+		Eventually(t.text("#ending-list")).WithContext(ctx).Should(ContainSubstring("The cluster does not answer."))
 		t.click("#ending-close")
 		Expect(t.text("#picked")()).To(Equal("1 picked"), "what failed stays picked")
 
